@@ -1,0 +1,23 @@
+package flow
+
+import (
+	"log/slog"
+
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/sluice-stream/sluice/internal/vfs"
+)
+
+// Env is what the runtime gives a component that is opened.
+type Env struct {
+	Pipeline string           // name of the pipeline
+	Seed     uint64           // the pipeline's seed; mix it with your own name
+	Alloc    memory.Allocator // for every Arrow buffer
+	Log      *slog.Logger
+	FS       vfs.FS          // for every file that is written
+	Embedded string          // address of the embedded broker, "" when there is none
+	Reject   func(Rejection) // takes a row that cannot be used; nothing is lost silently
+}
+
+// EmbeddedBroker is the name by which a broker list means Env.Embedded.
+const EmbeddedBroker = "embedded"

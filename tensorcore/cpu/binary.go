@@ -1,0 +1,205 @@
+package cpu
+
+import (
+	"math"
+
+	"gorgonia.org/tensor"
+
+	tc "github.com/sluice-stream/sluice/tensorcore"
+)
+
+const binaryGrain = 1 << 16
+
+// Binary sets dst = op(a, b), broadcast.
+func (e *Engine) Binary(op tc.BinaryOp, dst, a, b *tensor.Dense) {
+	if is32(dst) {
+		binaryND(e, op, dst, a, b, dst.Float32s(), a.Float32s(), b.Float32s())
+		return
+	}
+	binaryND(e, op, dst, a, b, dst.Float64s(), a.Float64s(), b.Float64s())
+}
+
+// binaryND splits a broadcast into runs along the inner axes, where each of a and b is either whole or one element.
+func binaryND[T float](e *Engine, op tc.BinaryOp, dst, a, b *tensor.Dense, d, x, y []T) {
+	if len(d) == 0 {
+		return
+	}
+	if len(x) == len(d) && len(y) == len(d) {
+		e.split(len(d), binaryGrain, func(from, to int) { binary(op, d[from:to], x[from:to], y[from:to]) })
+		return
+	}
+	w := newWalk(dst.Shape(), a.Shape(), b.Shape())
+	runs := len(d) / w.run
+	e.split(runs, max(1, binaryGrain/w.run), func(from, to int) {
+		for r := from; r < to; r++ {
+			i, j := w.at(r)
+			binary(op, d[r*w.run:(r+1)*w.run], part(x, i, w.run, w.whole[0]), part(y, j, w.run, w.whole[1]))
+		}
+	})
+}
+
+// part is the run of a source at position i: n elements, or the one that stands for all of them.
+func part[T float](s []T, i, n int, whole bool) []T {
+	if whole {
+		return s[i : i+n]
+	}
+	return s[i : i+1]
+}
+
+// binary computes a run; a source of one element stands for all.
+func binary[T float](op tc.BinaryOp, dst, a, b []T) {
+	if len(a) == len(dst) && len(b) == len(dst) {
+		binarySame(op, dst, a, b)
+		return
+	}
+	sa, sb := step(a, dst), step(b, dst)
+	if fastRun(op, dst, a, b, sa, sb) {
+		return
+	}
+	f := pairFunc[T](op)
+	for i := range dst {
+		dst[i] = f(a[i*sa], b[i*sb])
+	}
+}
+
+func step[T float](s, dst []T) int {
+	if len(s) == len(dst) {
+		return 1
+	}
+	return 0
+}
+
+// fastRun handles the common arithmetic of a run with a single element.
+func fastRun[T float](op tc.BinaryOp, dst, a, b []T, sa, sb int) bool {
+	if op != tc.Add && op != tc.Mul && op != tc.Sub || sa+sb != 1 {
+		return false
+	}
+	whole, one := a, b[0]
+	if sa == 0 {
+		whole, one = b, a[0]
+	}
+	switch {
+	case op == tc.Add:
+		for i, v := range whole {
+			dst[i] = v + one
+		}
+	case op == tc.Mul:
+		for i, v := range whole {
+			dst[i] = v * one
+		}
+	case sa == 1:
+		for i, v := range whole {
+			dst[i] = v - one
+		}
+	default:
+		for i, v := range whole {
+			dst[i] = one - v
+		}
+	}
+	return true
+}
+
+func binarySame[T float](op tc.BinaryOp, dst, a, b []T) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	switch op {
+	case tc.Add:
+		for i := range dst {
+			dst[i] = a[i] + b[i]
+		}
+	case tc.Sub:
+		for i := range dst {
+			dst[i] = a[i] - b[i]
+		}
+	case tc.Mul:
+		for i := range dst {
+			dst[i] = a[i] * b[i]
+		}
+	case tc.Div:
+		for i := range dst {
+			dst[i] = a[i] / b[i]
+		}
+	case tc.ReluGrad:
+		for i := range dst {
+			dst[i] = where(b[i] > 0, a[i], 0)
+		}
+	case tc.SigmoidGrad:
+		for i := range dst {
+			dst[i] = a[i] * b[i] * (1 - b[i])
+		}
+	case tc.TanhGrad:
+		for i := range dst {
+			dst[i] = a[i] * (1 - b[i]*b[i])
+		}
+	default:
+		f := pairFunc[T](op)
+		for i := range dst {
+			dst[i] = f(a[i], b[i])
+		}
+	}
+}
+
+func where[T float](c bool, a, b T) T {
+	if c {
+		return a
+	}
+	return b
+}
+
+// pairFunc is the reference of a binary function.
+func pairFunc[T float](op tc.BinaryOp) func(a, b T) T {
+	switch op {
+	case tc.Add:
+		return func(a, b T) T { return a + b }
+	case tc.Sub:
+		return func(a, b T) T { return a - b }
+	case tc.Mul:
+		return func(a, b T) T { return a * b }
+	case tc.Div:
+		return func(a, b T) T { return a / b }
+	case tc.Max:
+		return func(a, b T) T { return max(a, b) }
+	case tc.Min:
+		return func(a, b T) T { return min(a, b) }
+	case tc.MaxShare:
+		return func(a, b T) T { return where(a > b, 1, where[T](a == b, 0.5, 0)) }
+	case tc.Greater:
+		return func(a, b T) T { return where[T](a > b, 1, 0) }
+	case tc.GreaterEq:
+		return func(a, b T) T { return where[T](a >= b, 1, 0) }
+	case tc.Equal:
+		return func(a, b T) T { return where[T](a == b, 1, 0) }
+	case tc.ReluGrad:
+		return func(a, b T) T { return where(b > 0, a, 0) }
+	case tc.SigmoidGrad:
+		return func(a, b T) T { return a * b * (1 - b) }
+	case tc.TanhGrad:
+		return func(a, b T) T { return a * (1 - b*b) }
+	case tc.BCE:
+		return func(a, b T) T {
+			z := float64(a)
+			return T(max(z, 0)-z*float64(b)) + T(math.Log1p(math.Exp(-math.Abs(z))))
+		}
+	}
+	panic("cpu: unknown binary function")
+}
+
+// Where sets dst = a where cond != 0, else b, broadcast.
+func (e *Engine) Where(dst, cond, a, b *tensor.Dense) {
+	if is32(dst) {
+		whereND(dst, cond, a, b, dst.Float32s(), cond.Float32s(), a.Float32s(), b.Float32s())
+		return
+	}
+	whereND(dst, cond, a, b, dst.Float64s(), cond.Float64s(), a.Float64s(), b.Float64s())
+}
+
+func whereND[T float](dst, cond, a, b *tensor.Dense, d, c, x, y []T) {
+	if len(d) == 0 {
+		return
+	}
+	wc, wx := newWalk(dst.Shape(), cond.Shape(), cond.Shape()), newWalk(dst.Shape(), a.Shape(), b.Shape())
+	for i := range d {
+		ci, _ := wc.element(i)
+		xi, yi := wx.element(i)
+		d[i] = where(c[ci] != 0, x[xi], y[yi])
+	}
+}

@@ -1,0 +1,136 @@
+package cpu
+
+import (
+	"math"
+
+	"gorgonia.org/tensor"
+
+	tc "github.com/sluice-stream/sluice/tensorcore"
+)
+
+// Fill sets every element to v.
+func (e *Engine) Fill(dst *tensor.Dense, v float64) {
+	if is32(dst) {
+		fill(dst.Float32s(), float32(v))
+		return
+	}
+	fill(dst.Float64s(), v)
+}
+
+func fill[T float](dst []T, v T) {
+	for i := range dst {
+		dst[i] = v
+	}
+}
+
+// Unary sets dst = op(x; p, q).
+func (e *Engine) Unary(op tc.UnaryOp, dst, x *tensor.Dense, p, q float64) {
+	if is32(dst) {
+		d, s := dst.Float32s(), x.Float32s()
+		e.split(len(d), unaryGrain(op), func(from, to int) { unary(op, d[from:to], s[from:to], float32(p), float32(q)) })
+		return
+	}
+	d, s := dst.Float64s(), x.Float64s()
+	e.split(len(d), unaryGrain(op), func(from, to int) { unary(op, d[from:to], s[from:to], p, q) })
+}
+
+// unaryGrain is the number of elements that are worth a goroutine.
+func unaryGrain(op tc.UnaryOp) int {
+	switch op {
+	case tc.Affine, tc.Square, tc.Abs, tc.Sign, tc.Relu, tc.Clip, tc.InRange, tc.Sqrt:
+		return 1 << 16
+	}
+	return 1 << 12
+}
+
+func unary[T float](op tc.UnaryOp, dst, x []T, p, q T) {
+	switch op {
+	case tc.Affine:
+		for i, v := range x {
+			dst[i] = p*v + q
+		}
+	case tc.Square:
+		for i, v := range x {
+			dst[i] = v * v
+		}
+	case tc.Relu:
+		for i, v := range x {
+			dst[i] = max(v, 0)
+		}
+	case tc.Clip:
+		for i, v := range x {
+			dst[i] = min(max(v, p), q)
+		}
+	case tc.Pow:
+		power(dst, x, float64(p))
+	default:
+		f := scalarFunc(op, float64(p), float64(q))
+		for i, v := range x {
+			dst[i] = T(f(float64(v)))
+		}
+	}
+}
+
+func power[T float](dst, x []T, p float64) {
+	for i, v := range x {
+		dst[i] = T(math.Pow(float64(v), p))
+	}
+}
+
+// scalarFunc is the float64 reference of a unary function.
+func scalarFunc(op tc.UnaryOp, p, q float64) func(float64) float64 {
+	switch op {
+	case tc.Exp:
+		return math.Exp
+	case tc.Log:
+		return math.Log
+	case tc.Sqrt:
+		return math.Sqrt
+	case tc.Abs:
+		return math.Abs
+	case tc.Sign:
+		return sign
+	case tc.Sigmoid:
+		return sigmoid
+	case tc.LogSigmoid:
+		return func(x float64) float64 { return -softplus(-x) }
+	case tc.Tanh:
+		return math.Tanh
+	case tc.Softplus:
+		return softplus
+	case tc.Gelu:
+		return func(x float64) float64 { return x * 0.5 * math.Erfc(-x/math.Sqrt2) }
+	case tc.Erf:
+		return math.Erf
+	case tc.InRange:
+		return func(x float64) float64 { return indicator(x >= p && x <= q) }
+	}
+	panic("cpu: unknown unary function")
+}
+
+func sign(x float64) float64 {
+	switch {
+	case x > 0:
+		return 1
+	case x < 0:
+		return -1
+	}
+	return x // 0 or NaN
+}
+
+func sigmoid(x float64) float64 {
+	if x >= 0 {
+		return 1 / (1 + math.Exp(-x))
+	}
+	z := math.Exp(x)
+	return z / (1 + z)
+}
+
+func softplus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
+
+func indicator(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

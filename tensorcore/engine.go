@@ -1,0 +1,78 @@
+package tensorcore
+
+import "gorgonia.org/tensor"
+
+// Engine computes. Memory management is gorgonia's Engine contract; the rest are the kernels of the tape.
+type Engine interface {
+	tensor.Engine
+
+	// Name identifies the engine in reports: "cpu".
+	Name() string
+	// Empty returns a tensor of undefined content with room for at least `capacity` elements.
+	Empty(dt tensor.Dtype, capacity int, shape []int) *tensor.Dense
+	// Load returns d in engine memory; d itself where it is there already.
+	Load(d *tensor.Dense) (*tensor.Dense, error)
+	// Host returns d in memory that Go code can read; d itself where it is there already.
+	Host(d *tensor.Dense) (*tensor.Dense, error)
+
+	Elementwise
+	Reductions
+	Products
+	Movement
+}
+
+// Elementwise kernels work on each element by itself.
+type Elementwise interface {
+	Fill(dst *tensor.Dense, v float64)
+	// Unary sets dst = op(x; p, q). dst may be x.
+	Unary(op UnaryOp, dst, x *tensor.Dense, p, q float64)
+	// Binary sets dst = op(a, b) with a and b broadcast to dst's shape. dst may be a or b of the same shape.
+	Binary(op BinaryOp, dst, a, b *tensor.Dense)
+	// Where sets dst = a where cond != 0, else b; all broadcast to dst's shape.
+	Where(dst, cond, a, b *tensor.Dense)
+}
+
+// Reductions see x as [outer, n, inner] and work along the middle axis.
+type Reductions interface {
+	// Reduce writes [outer, inner].
+	Reduce(op ReduceOp, dst, x *tensor.Dense, outer, n, inner int)
+	// Along writes [outer, n, inner]; eps is added where the op says so. dst may be x.
+	Along(op AlongOp, dst, x *tensor.Dense, outer, n, inner int, eps float64)
+}
+
+// Products are the matrix products.
+type Products interface {
+	// Gemm sets dst[n] = act(opA(a[n]) opB(b[n]) + bias) for every n of the batch; bias (nil or [J]) is a row.
+	Gemm(dst, a, b, bias *tensor.Dense, s GemmSpec)
+}
+
+// GemmSpec is the shape of a product: opA(a) is [I, K], opB(b) is [K, J], dst is [I, J], each Batch times in a row.
+type GemmSpec struct {
+	Batch, I, J, K int
+	TransA, TransB bool // a is stored [K, I]; b is stored [J, K]
+	Relu           bool
+}
+
+// Movement kernels copy, and add where rows meet.
+type Movement interface {
+	// Permute sets dst so that its axis i is x's axis axes[i].
+	Permute(dst, x *tensor.Dense, axes []int)
+	// Copy copies `count` blocks of `size` elements: block k goes from x[xOff+k*xStep] to dst[dstOff+k*dstStep].
+	// Unlike other kernels it leaves the rest of dst alone.
+	Copy(dst, x *tensor.Dense, c CopySpec)
+	// Gather sets dst row i = x row idx[i]; rows are `width` elements.
+	Gather(dst, x *tensor.Dense, idx []int32, width int)
+	// ScatterAdd sets dst row r = sum of g rows i with idx[i] = r, in order of i.
+	ScatterAdd(dst, g *tensor.Dense, idx []int32, width int)
+	// SegmentSum sets dst row s = sum of x rows offsets[s] .. offsets[s+1]-1.
+	SegmentSum(dst, x *tensor.Dense, offsets []int32, width int)
+	// SegmentSpread sets dst rows offsets[s] .. offsets[s+1]-1 = g row s.
+	SegmentSpread(dst, g *tensor.Dense, offsets []int32, width int)
+}
+
+// CopySpec describes a strided copy, in elements.
+type CopySpec struct {
+	Count, Size     int
+	DstOff, DstStep int
+	SrcOff, SrcStep int
+}
