@@ -3,6 +3,8 @@ package flow
 import (
 	"errors"
 	"fmt"
+
+	"github.com/sluice-stream/sluice/internal/state"
 )
 
 // The classes of errors. The class decides what happens; test with errors.Is, wrap with %w.
@@ -10,7 +12,7 @@ var (
 	ErrConfig    = errors.New("configuration") // stops before any data flows
 	ErrData      = errors.New("data")          // the row goes to the dead letters with its reason
 	ErrTransient = errors.New("transient")     // is retried with backoff
-	ErrCorrupt   = errors.New("corrupt")       // refuses to load and says what to do
+	ErrCorrupt   = state.ErrCorrupt            // refuses to load and says what to do
 )
 
 type classed struct{ class, err error }

@@ -45,7 +45,9 @@ func (t typ) String() string {
 	return "error"
 }
 
-func (t typ) number() bool { return t.kind == float || t.kind == whole || t.kind == null || t.kind == bad }
+func (t typ) number() bool {
+	return t.kind == float || t.kind == whole || t.kind == null || t.kind == bad
+}
 
 // is says that t is k or can become it without a conversion function.
 func (t typ) is(k kind) bool {

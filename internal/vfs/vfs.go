@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // File is a file being written.
@@ -112,6 +113,9 @@ func makeDir(dir string) error {
 }
 
 func syncDir(dir string) error {
+	if runtime.GOOS == "windows" { // where a folder cannot be synced
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
