@@ -90,6 +90,9 @@ type Rewinder interface {
 	Rewind(ctx context.Context) error
 }
 
+// Sized is a bounded source that knows how many rows it holds in all.
+type Sized interface{ Rows() int64 }
+
 // Output is a table that an operator keeps beside the row stream, such as its embeddings.
 type Output struct {
 	Name   string

@@ -101,3 +101,13 @@ func (c Choice[T]) Build() (T, error) {
 	t, err := c.build(c.cfg)
 	return t, c.Locate(err)
 }
+
+// Make builds the entry called name with its default settings.
+func Make[T any](name string) (T, error) {
+	var c Choice[T]
+	if _, ok := c.Select(name); !ok {
+		var none T
+		return none, fmt.Errorf("no %s called %q is part of this program", c.RoleName(), name)
+	}
+	return c.Build()
+}

@@ -24,7 +24,6 @@ type Manifest struct {
 	Rows       int64           `json:"rows"`     // rows that the source has delivered
 	Rejected   int64           `json:"rejected"` // rows in the dead letters
 	Pass       int             `json:"pass"`     // how often the source has started over
-	Drained    bool            `json:"drained"`  // the source has ended in this pass
 	Final      bool            `json:"final"`    // the run is finished
 	StateHash  string          `json:"state_hash"`
 	Parts      []Part          `json:"parts"`

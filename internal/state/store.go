@@ -36,10 +36,23 @@ func (s *Store) Put(name string, c Stateful) (Part, error) {
 	return s.PutBytes(name, buf.Bytes())
 }
 
+// Describe encodes the state of c and describes the part it would be, without writing it.
+func Describe(name string, c Stateful) (Part, error) {
+	var buf bytes.Buffer
+	if err := WritePart(&buf, c); err != nil {
+		return Part{}, fmt.Errorf("state of %s: %w", name, err)
+	}
+	return partOf(name, buf.Bytes()), nil
+}
+
+func partOf(name string, b []byte) Part {
+	hash := hashOf(b)
+	return Part{Name: name, File: fmt.Sprintf("parts/%s-%s.arrow", name, hash[:16]), Bytes: int64(len(b)), Hash: hash}
+}
+
 // PutBytes writes an encoded part.
 func (s *Store) PutBytes(name string, b []byte) (Part, error) {
-	hash := hashOf(b)
-	p := Part{Name: name, File: fmt.Sprintf("parts/%s-%s.arrow", name, hash[:16]), Bytes: int64(len(b)), Hash: hash}
+	p := partOf(name, b)
 	path := filepath.Join(s.dir, p.File)
 	if old, err := s.fs.ReadFile(path); err == nil && bytes.Equal(old, b) {
 		return p, nil // an earlier checkpoint holds the same state

@@ -1,0 +1,144 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"github.com/sluice-stream/sluice/flow"
+	"github.com/sluice-stream/sluice/internal/state"
+)
+
+// item is what travels from the reader to the chain.
+type item struct {
+	rec      arrow.Record // may be nil
+	rejected []flow.Rejection
+	barrier  bool   // a checkpoint is due here
+	eof      bool   // the input ended
+	source   []byte // state of the source behind this item, with barrier and eof
+	rows     int64  // delivered so far, this item included
+}
+
+const (
+	chunkRows    = 8192 // most rows of one record
+	queueRecords = 4    // records between the reader and the chain
+)
+
+// reader pulls the source in a goroutine of its own.
+type reader struct {
+	source  flow.Source
+	every   Every
+	rows    int64
+	out     chan item
+	rewind  chan struct{}
+	pending []flow.Rejection // of the call to Next under way
+}
+
+func newReader(s flow.Source, every Every, rows int64) *reader {
+	return &reader{source: s, every: every, rows: rows, out: make(chan item, queueRecords), rewind: make(chan struct{})}
+}
+
+func (r *reader) reject(rej flow.Rejection) { r.pending = append(r.pending, rej) }
+
+// run reads until the input ends and the chain does not ask for it again. It closes out when it returns.
+func (r *reader) run(ctx context.Context) error {
+	defer close(r.out)
+	for {
+		if err := r.pass(ctx); err != nil {
+			return err
+		}
+		if _, more := <-r.rewind; !more {
+			return nil
+		}
+		if err := r.source.(flow.Rewinder).Rewind(ctx); err != nil {
+			return err
+		}
+		if err := r.send(ctx, item{barrier: true}); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *reader) pass(ctx context.Context) error {
+	since, last := int64(0), time.Now() // every pass starts, and every run resumes, at a barrier
+	for {
+		limit := int64(chunkRows)
+		if r.every.Rows > 0 {
+			limit = min(limit, r.every.Rows-since)
+		}
+		rec, err := r.next(ctx, int(limit))
+		if errors.Is(err, io.EOF) {
+			return r.send(ctx, item{eof: true, rejected: r.take()})
+		}
+		if err != nil {
+			return err
+		}
+		n := rec.NumRows()
+		r.rows += n
+		since += n
+		due := r.every.Rows > 0 && since >= r.every.Rows ||
+			r.every.Seconds > 0 && time.Since(last).Seconds() >= r.every.Seconds
+		if err := r.send(ctx, item{rec: rec, rejected: r.take(), barrier: due}); err != nil {
+			return err
+		}
+		if due {
+			since, last = 0, time.Now()
+		}
+	}
+}
+
+// next retries what is transient, with a wait that doubles from half a second, for about half a minute.
+func (r *reader) next(ctx context.Context, limit int) (arrow.Record, error) {
+	wait := 500 * time.Millisecond
+	for try := 0; ; try++ {
+		rec, err := r.source.Next(ctx, limit)
+		if err == nil || !errors.Is(err, flow.ErrTransient) || try == 6 {
+			return rec, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+			wait *= 2
+		}
+	}
+}
+
+func (r *reader) take() []flow.Rejection {
+	p := r.pending
+	r.pending = nil
+	return p
+}
+
+func (r *reader) send(ctx context.Context, it item) error {
+	it.rows = r.rows
+	if s, ok := r.source.(flow.Stateful); ok && (it.barrier || it.eof) {
+		var buf bytes.Buffer
+		if err := state.WritePart(&buf, s); err != nil {
+			return err
+		}
+		it.source = buf.Bytes()
+	}
+	select {
+	case r.out <- it:
+		return nil
+	case <-ctx.Done():
+		if it.rec != nil {
+			it.rec.Release()
+		}
+		return ctx.Err()
+	}
+}
+
+// drain releases what is left when the chain stopped early.
+func (r *reader) drain() {
+	for it := range r.out {
+		if it.rec != nil {
+			it.rec.Release()
+		}
+	}
+}
