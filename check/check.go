@@ -135,10 +135,7 @@ func OneOf(key, v string, names ...string) error {
 
 // DidYouMean returns `did you mean "x"?` for the name nearest to v, or "" when none is near.
 func DidYouMean(v string, names []string) string {
-	best, dist := "", 3
-	if len(v) < 5 {
-		dist = 2
-	}
+	best, dist := "", min(3, len(v)/2) // nothing is near to a word that would change by half
 	for _, n := range names {
 		d := levenshtein.ComputeDistance(strings.ToLower(v), strings.ToLower(n))
 		if d <= dist && (best == "" || d < dist) {
