@@ -122,3 +122,25 @@ func axis(shape []int, n, i int) int {
 	}
 	return 1
 }
+
+// RowMajor reports whether the elements of d lie one after the other in row-major order.
+func RowMajor(d *tensor.Dense) bool {
+	size := Size(d.Shape())
+	if size == 0 {
+		return true
+	}
+	if d.DataOrder().IsColMajor() || d.IsMasked() || len(d.Header.Raw) != size*int(d.Dtype().Size()) {
+		return false
+	}
+	strides, step := d.Strides(), 1
+	if len(strides) != d.Dims() {
+		return false
+	}
+	for i := d.Dims() - 1; i >= 0; i-- {
+		if d.Shape()[i] != 1 && strides[i] != step {
+			return false
+		}
+		step *= d.Shape()[i]
+	}
+	return true
+}

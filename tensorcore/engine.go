@@ -55,6 +55,8 @@ type GemmSpec struct {
 
 // Movement kernels copy, and add where rows meet.
 type Movement interface {
+	// Expand sets dst = x, broadcast to dst's shape.
+	Expand(dst, x *tensor.Dense)
 	// Permute sets dst so that its axis i is x's axis axes[i].
 	Permute(dst, x *tensor.Dense, axes []int)
 	// Copy copies `count` blocks of `size` elements: block k goes from x[xOff+k*xStep] to dst[dstOff+k*dstStep].

@@ -13,37 +13,57 @@ const binaryGrain = 1 << 16
 // Binary sets dst = op(a, b), broadcast.
 func (e *Engine) Binary(op tc.BinaryOp, dst, a, b *tensor.Dense) {
 	if is32(dst) {
-		binaryND(e, op, dst, a, b, dst.Float32s(), a.Float32s(), b.Float32s())
+		binaryND(e, e.run2, op, dst, a, b, dst.Float32s(), a.Float32s(), b.Float32s())
 		return
 	}
-	binaryND(e, op, dst, a, b, dst.Float64s(), a.Float64s(), b.Float64s())
+	binaryND(e, binary[float64], op, dst, a, b, dst.Float64s(), a.Float64s(), b.Float64s())
+}
+
+// binary32 runs the assembly where there is some.
+func (e *Engine) binary32(op tc.BinaryOp, dst, a, b []float32) {
+	n := e.binaryVec(op, dst, a, b)
+	if n == len(dst) {
+		return
+	}
+	if n > 0 && len(a) > 1 {
+		a = a[n:]
+	}
+	if n > 0 && len(b) > 1 {
+		b = b[n:]
+	}
+	binary(op, dst[n:], a, b)
 }
 
 // binaryND splits a broadcast into runs along the inner axes, where each of a and b is either whole or one element.
-func binaryND[T float](e *Engine, op tc.BinaryOp, dst, a, b *tensor.Dense, d, x, y []T) {
+func binaryND[T float](e *Engine, run func(tc.BinaryOp, []T, []T, []T), op tc.BinaryOp, dst, a, b *tensor.Dense, d, x, y []T) {
 	if len(d) == 0 {
 		return
 	}
 	if len(x) == len(d) && len(y) == len(d) {
-		e.split(len(d), binaryGrain, func(from, to int) { binary(op, d[from:to], x[from:to], y[from:to]) })
+		if e.serial(len(d), binaryGrain) {
+			run(op, d, x, y)
+			return
+		}
+		e.split(len(d), binaryGrain, func(from, to int) { run(op, d[from:to], x[from:to], y[from:to]) })
 		return
 	}
-	w := newWalk(dst.Shape(), a.Shape(), b.Shape())
-	runs := len(d) / w.run
-	e.split(runs, max(1, binaryGrain/w.run), func(from, to int) {
-		for r := from; r < to; r++ {
-			i, j := w.at(r)
-			binary(op, d[r*w.run:(r+1)*w.run], part(x, i, w.run, w.whole[0]), part(y, j, w.run, w.whole[1]))
-		}
+	w := newWalk(0, dst.Shape(), a.Shape(), b.Shape(), nil)
+	grain, n := max(1, binaryGrain/w.run), len(d)/w.run
+	if e.serial(n, grain) {
+		binaryRuns(w, run, op, d, x, y)
+		return
+	}
+	e.split(n, grain, func(from, to int) {
+		w := newWalk(from, dst.Shape(), a.Shape(), b.Shape(), nil)
+		binaryRuns(w, run, op, d[from*w.run:to*w.run], x, y)
 	})
 }
 
-// part is the run of a source at position i: n elements, or the one that stands for all of them.
-func part[T float](s []T, i, n int, whole bool) []T {
-	if whole {
-		return s[i : i+n]
+func binaryRuns[T float](w walk, run func(tc.BinaryOp, []T, []T, []T), op tc.BinaryOp, d, x, y []T) {
+	for ; len(d) > 0; d = d[w.run:] {
+		run(op, d[:w.run], part(&w, 0, x), part(&w, 1, y))
+		w.next()
 	}
-	return s[i : i+1]
 }
 
 // binary computes a run; a source of one element stands for all.
@@ -138,13 +158,6 @@ func binarySame[T float](op tc.BinaryOp, dst, a, b []T) {
 	}
 }
 
-func where[T float](c bool, a, b T) T {
-	if c {
-		return a
-	}
-	return b
-}
-
 // pairFunc is the reference of a binary function.
 func pairFunc[T float](op tc.BinaryOp) func(a, b T) T {
 	switch op {
@@ -181,25 +194,4 @@ func pairFunc[T float](op tc.BinaryOp) func(a, b T) T {
 		}
 	}
 	panic("cpu: unknown binary function")
-}
-
-// Where sets dst = a where cond != 0, else b, broadcast.
-func (e *Engine) Where(dst, cond, a, b *tensor.Dense) {
-	if is32(dst) {
-		whereND(dst, cond, a, b, dst.Float32s(), cond.Float32s(), a.Float32s(), b.Float32s())
-		return
-	}
-	whereND(dst, cond, a, b, dst.Float64s(), cond.Float64s(), a.Float64s(), b.Float64s())
-}
-
-func whereND[T float](dst, cond, a, b *tensor.Dense, d, c, x, y []T) {
-	if len(d) == 0 {
-		return
-	}
-	wc, wx := newWalk(dst.Shape(), cond.Shape(), cond.Shape()), newWalk(dst.Shape(), a.Shape(), b.Shape())
-	for i := range d {
-		ci, _ := wc.element(i)
-		xi, yi := wx.element(i)
-		d[i] = where(c[ci] != 0, x[xi], y[yi])
-	}
 }

@@ -12,13 +12,42 @@ import (
 type Engine struct {
 	tensor.StdEng
 	threads int
+	kernels Kernels
+	run1    func(tensorcore.UnaryOp, []float32, []float32, float32, float32) // unary32 and binary32, bound once
+	run2    func(tensorcore.BinaryOp, []float32, []float32, []float32)
+	spread  bool // tests: as many goroutines as `threads`, however few processors there are and however little work
 }
 
 var _ tensorcore.Engine = (*Engine)(nil)
 
-// New returns an engine that uses at most `threads` goroutines at a time; 0 or less means GOMAXPROCS.
-// The number never changes a result.
-func New(threads int) *Engine { return &Engine{threads: threads} }
+// New returns an engine with the best kernels that uses at most `threads` goroutines at a time; 0 or less means
+// GOMAXPROCS. The number never changes a result. An unusable SLUICE_KERNELS means the portable kernels; ask
+// NewWith to hear of it.
+func New(threads int) *Engine {
+	e, err := NewWith(threads, Auto)
+	if err != nil {
+		e = newEngine(threads, Go)
+	}
+	return e
+}
+
+func newEngine(threads int, k Kernels) *Engine {
+	e := &Engine{threads: threads, kernels: k}
+	e.run1, e.run2 = e.unary32, e.binary32
+	return e
+}
+
+// NewWith is New with a given set of kernels; an error tells which sets this processor has.
+func NewWith(threads int, k Kernels) (*Engine, error) {
+	k, err := choose(k)
+	if err != nil {
+		return nil, err
+	}
+	return newEngine(threads, k), nil
+}
+
+// Kernels returns the set in use.
+func (e *Engine) Kernels() Kernels { return e.kernels }
 
 // Name returns "cpu".
 func (e *Engine) Name() string { return "cpu" }
@@ -35,7 +64,7 @@ func (e *Engine) Load(d *tensor.Dense) (*tensor.Dense, error) {
 	if dt := d.Dtype(); dt != tensor.Float32 && dt != tensor.Float64 {
 		return nil, fmt.Errorf("want float32 or float64, got %v", dt)
 	}
-	if !d.DataOrder().IsRowMajor() || !d.DataOrder().IsContiguous() || d.RequiresIterator() {
+	if !tensorcore.RowMajor(d) {
 		return nil, fmt.Errorf("want a contiguous row-major tensor, got shape %v with strides %v; clone it first", d.Shape(), d.Strides())
 	}
 	return d, nil

@@ -13,7 +13,9 @@ func (e *Engine) Gemm(dst, a, b, bias *tensor.Dense, s tc.GemmSpec) {
 		if bias != nil {
 			row = bias.Float32s()
 		}
-		gemm(e, dst.Float32s(), a.Float32s(), b.Float32s(), row, s)
+		if !e.gemmFast(dst.Float32s(), a.Float32s(), b.Float32s(), row, s) {
+			gemm(e, dst.Float32s(), a.Float32s(), b.Float32s(), row, s)
+		}
 		return
 	}
 	var row []float64
@@ -60,7 +62,7 @@ func finishRow[T float](dst, bias []T, relu bool) {
 	}
 	if relu {
 		for i, v := range dst {
-			dst[i] = max(v, 0)
+			dst[i] = where(v < 0, 0, v)
 		}
 	}
 }

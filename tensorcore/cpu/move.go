@@ -80,17 +80,31 @@ func gather[T float](e *Engine, dst, x []T, idx []int32, width int) {
 // ScatterAdd adds rows by index, in order.
 func (e *Engine) ScatterAdd(dst, g *tensor.Dense, idx []int32, width int) {
 	if is32(dst) {
-		scatterAdd(dst.Float32s(), g.Float32s(), idx, width)
+		scatterAdd(dst.Float32s(), g.Float32s(), idx, width, e.rowAdder())
 		return
 	}
-	scatterAdd(dst.Float64s(), g.Float64s(), idx, width)
+	scatterAdd(dst.Float64s(), g.Float64s(), idx, width, addRows[float64])
 }
 
-func scatterAdd[T float](dst, g []T, idx []int32, width int) {
+func scatterAdd[T float](dst, g []T, idx []int32, width int, add func(dst, x []T, n int)) {
 	clear(dst)
-	for i, r := range idx {
-		addTo(dst[int(r)*width:int(r)*width+width], g[i*width:])
+	if width == 1 {
+		for i, r := range idx {
+			dst[r] += g[i]
+		}
+		return
 	}
+	for i, r := range idx {
+		add(dst[int(r)*width:int(r)*width+width], g[i*width:], 1)
+	}
+}
+
+// rowAdder adds rows to a sum, in order.
+func (e *Engine) rowAdder() func(dst, x []float32, n int) {
+	if e.kernels == Go {
+		return addRows[float32]
+	}
+	return addRowsVec
 }
 
 func addTo[T float](dst, x []T) {
@@ -103,20 +117,19 @@ func addTo[T float](dst, x []T) {
 // SegmentSum adds neighbouring rows.
 func (e *Engine) SegmentSum(dst, x *tensor.Dense, offsets []int32, width int) {
 	if is32(dst) {
-		segmentSum(e, dst.Float32s(), x.Float32s(), offsets, width)
+		segmentSum(e, dst.Float32s(), x.Float32s(), offsets, width, e.rowAdder())
 		return
 	}
-	segmentSum(e, dst.Float64s(), x.Float64s(), offsets, width)
+	segmentSum(e, dst.Float64s(), x.Float64s(), offsets, width, addRows[float64])
 }
 
-func segmentSum[T float](e *Engine, dst, x []T, offsets []int32, width int) {
+func segmentSum[T float](e *Engine, dst, x []T, offsets []int32, width int, add func(dst, x []T, n int)) {
 	e.split(len(offsets)-1, max(1, moveGrain/8/max(width, 1)), func(from, to int) {
 		for s := from; s < to; s++ {
 			row := dst[s*width : (s+1)*width]
 			clear(row)
-			for r := offsets[s]; r < offsets[s+1]; r++ {
-				addTo(row, x[int(r)*width:])
-			}
+			lo, hi := int(offsets[s]), int(offsets[s+1])
+			add(row, x[lo*width:], hi-lo)
 		}
 	})
 }

@@ -16,93 +16,132 @@ const (
 
 // Reduce writes op over the middle axis of [outer, n, inner].
 func (e *Engine) Reduce(op tc.ReduceOp, dst, x *tensor.Dense, outer, n, inner int) {
-	if is32(dst) {
-		reduce(e, op, dst.Float32s(), x.Float32s(), outer, n, inner)
-		return
+	switch {
+	case is32(dst) && e.kernels != Go:
+		reduce(e, op, dst.Float32s(), x.Float32s(), outer, n, inner, sums[float32]{laneSumVec, addRowsVec})
+	case is32(dst):
+		reduce(e, op, dst.Float32s(), x.Float32s(), outer, n, inner, sums[float32]{laneSum[float32], addRows[float32]})
+	default:
+		reduce(e, op, dst.Float64s(), x.Float64s(), outer, n, inner, sums[float64]{laneSum[float64], addRows[float64]})
 	}
-	reduce(e, op, dst.Float64s(), x.Float64s(), outer, n, inner)
 }
 
-func reduce[T float](e *Engine, op tc.ReduceOp, dst, x []T, outer, n, inner int) {
-	if op == tc.Sum && inner == 1 {
-		e.split(outer, max(1, reduceGrain/max(n, 1)), func(from, to int) {
-			for o := from; o < to; o++ {
-				dst[o] = sumRow(x[o*n : (o+1)*n])
-			}
-		})
+// sums are the two kinds of sum: along a row, and down columns. Their order is the same in any kernel.
+type sums[T float] struct {
+	lanes func(x []T) T
+	rows  func(dst, x []T, n int)
+}
+
+func reduce[T float](e *Engine, op tc.ReduceOp, dst, x []T, outer, n, inner int, s sums[T]) {
+	cost := n * inner
+	if op != tc.Sum {
+		cost *= 8
+	}
+	grain := max(1, reduceGrain/max(cost, 1))
+	if e.serial(outer, grain) {
+		reduceRows(op, dst, x, n, inner, s)
 		return
 	}
-	if op == tc.Sum {
-		e.split(outer, max(1, reduceGrain/max(n*inner, 1)), func(from, to int) {
-			for o := from; o < to; o++ {
-				sumColumns(dst[o*inner:(o+1)*inner], x[o*n*inner:(o+1)*n*inner], n)
-			}
-		})
-		return
-	}
-	e.split(outer*inner, max(1, reduceGrain/8/max(n, 1)), func(from, to int) {
-		for k := from; k < to; k++ {
-			at := k/inner*n*inner + k%inner
-			if op == tc.Maximum {
-				dst[k] = maxAlong(x, at, n, inner)
-			} else {
-				dst[k] = logSumExp(x, at, n, inner)
-			}
-		}
+	e.split(outer, grain, func(from, to int) {
+		reduceRows(op, dst[from*inner:to*inner], x[from*n*inner:to*n*inner], n, inner, s)
 	})
 }
 
-// sumRow adds in chunks of fixed size, each in 8 lanes, merged in order.
-func sumRow[T float](x []T) T {
+func reduceRows[T float](op tc.ReduceOp, dst, x []T, n, inner int, s sums[T]) {
+	for ; len(dst) > 0; dst, x = dst[inner:], x[n*inner:] {
+		switch part := x[:n*inner]; {
+		case op == tc.Sum && inner == 1:
+			dst[0] = sumRow(part, s.lanes)
+		case op == tc.Sum:
+			sumColumns(dst[:inner], part, n, s.rows)
+		default:
+			reduceColumns(op, dst[:inner], part, n)
+		}
+	}
+}
+
+func reduceColumns[T float](op tc.ReduceOp, dst, x []T, n int) {
+	for i := range dst {
+		if op == tc.Maximum {
+			dst[i] = maxAlong(x, i, n, len(dst))
+		} else {
+			dst[i] = logSumExp(x, i, n, len(dst))
+		}
+	}
+}
+
+// sumRow adds in chunks of fixed size, merged in order.
+func sumRow[T float](x []T, lanes func([]T) T) T {
+	if len(x) <= sumChunk {
+		return lanes(x)
+	}
 	var total T
 	for len(x) > 0 {
 		c := x[:min(sumChunk, len(x))]
-		total += sumLanes(c)
+		total += lanes(c)
 		x = x[len(c):]
 	}
 	return total
 }
 
-func sumLanes[T float](x []T) T {
-	var l [8]T
-	for len(x) >= 8 {
-		v := (*[8]T)(x)
-		for i := range l {
-			l[i] += v[i]
+const laneCount = 32
+
+// laneSum adds element i of each group of 32 in lane i, then the lanes by halves; short rows in order.
+func laneSum[T float](x []T) T {
+	if len(x) < laneCount {
+		return sumInOrder(x)
+	}
+	var l [laneCount]T
+	for len(x) >= laneCount {
+		for i, v := range x[:laneCount] {
+			l[i] += v
 		}
-		x = x[8:]
+		x = x[laneCount:]
 	}
-	for i, v := range x {
-		l[i] += v
-	}
-	return ((l[0] + l[1]) + (l[2] + l[3])) + ((l[4] + l[5]) + (l[6] + l[7]))
+	return mergeLanes(&l, x)
 }
 
-func sumColumns[T float](dst, x []T, n int) {
+func sumInOrder[T float](x []T) T {
+	var s T
+	for _, v := range x {
+		s += v
+	}
+	return s
+}
+
+// mergeLanes adds what is left after the last whole group, then the lanes.
+func mergeLanes[T float](l *[laneCount]T, rest []T) T {
+	for i, v := range rest {
+		l[i] += v
+	}
+	for half := laneCount / 2; half > 0; half /= 2 {
+		for i := range half {
+			l[i] += l[i+half]
+		}
+	}
+	return l[0]
+}
+
+// sumColumns adds rows in chunks of fixed size, merged in order.
+func sumColumns[T float](dst, x []T, n int, add func(dst, x []T, n int)) {
 	clear(dst)
 	inner := len(dst)
 	if n <= columnChunk {
-		addRows(dst, x, n)
+		add(dst, x, n)
 		return
 	}
 	part := make([]T, inner)
 	for from := 0; from < n; from += columnChunk {
-		rows := min(columnChunk, n-from)
 		clear(part)
-		addRows(part, x[from*inner:], rows)
-		for i, v := range part {
-			dst[i] += v
-		}
+		add(part, x[from*inner:], min(columnChunk, n-from))
+		addTo(dst, part)
 	}
 }
 
+// addRows adds n rows to dst in order.
 func addRows[T float](dst, x []T, n int) {
-	inner := len(dst)
 	for r := range n {
-		row := x[r*inner : (r+1)*inner]
-		for i := range dst {
-			dst[i] += row[i]
-		}
+		addTo(dst, x[r*len(dst):])
 	}
 }
 

@@ -26,12 +26,25 @@ func fill[T float](dst []T, v T) {
 // Unary sets dst = op(x; p, q).
 func (e *Engine) Unary(op tc.UnaryOp, dst, x *tensor.Dense, p, q float64) {
 	if is32(dst) {
-		d, s := dst.Float32s(), x.Float32s()
-		e.split(len(d), unaryGrain(op), func(from, to int) { unary(op, d[from:to], s[from:to], float32(p), float32(q)) })
+		unarySplit(e, e.run1, op, dst.Float32s(), x.Float32s(), float32(p), float32(q))
 		return
 	}
-	d, s := dst.Float64s(), x.Float64s()
-	e.split(len(d), unaryGrain(op), func(from, to int) { unary(op, d[from:to], s[from:to], p, q) })
+	unarySplit(e, unary[float64], op, dst.Float64s(), x.Float64s(), p, q)
+}
+
+func unarySplit[T float](e *Engine, run func(tc.UnaryOp, []T, []T, T, T), op tc.UnaryOp, dst, x []T, p, q T) {
+	grain := unaryGrain(op)
+	if e.serial(len(dst), grain) {
+		run(op, dst, x, p, q)
+		return
+	}
+	e.split(len(dst), grain, func(from, to int) { run(op, dst[from:to], x[from:to], p, q) })
+}
+
+// unary32 runs the assembly where there is some.
+func (e *Engine) unary32(op tc.UnaryOp, dst, x []float32, p, q float32) {
+	n := e.unaryVec(op, dst, x, p, q)
+	unary(op, dst[n:], x[n:], p, q)
 }
 
 // unaryGrain is the number of elements that are worth a goroutine.
@@ -47,7 +60,7 @@ func unary[T float](op tc.UnaryOp, dst, x []T, p, q T) {
 	switch op {
 	case tc.Affine:
 		for i, v := range x {
-			dst[i] = p*v + q
+			dst[i] = T(p*v) + q // the conversion keeps the compiler from fusing
 		}
 	case tc.Square:
 		for i, v := range x {
@@ -55,7 +68,7 @@ func unary[T float](op tc.UnaryOp, dst, x []T, p, q T) {
 		}
 	case tc.Relu:
 		for i, v := range x {
-			dst[i] = max(v, 0)
+			dst[i] = where(v < 0, 0, v)
 		}
 	case tc.Clip:
 		for i, v := range x {

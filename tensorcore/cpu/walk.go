@@ -1,70 +1,103 @@
 package cpu
 
-import "github.com/sluice-stream/sluice/tensorcore"
+import tc "github.com/sluice-stream/sluice/tensorcore"
 
-// walk maps positions of a broadcast result to positions of its two sources.
+// walk goes over a broadcast result in runs at the end of its shape, over which each source is either whole or one
+// element, and tells where each source stands.
 type walk struct {
-	outer int                        // axes before the run
-	dims  [tensorcore.MaxRank]int    // of the result
-	step  [2][tensorcore.MaxRank]int // of each source; 0 where it repeats
-	run   int                        // elements at the end over which each source is whole or one element
-	whole [2]bool
+	outer int             // axes before the run
+	dims  [tc.MaxRank]int // of the result
+	run   int             // elements of a run
+	src   [3]walkSource
+	at    [tc.MaxRank]int // the present run's place on the outer axes
 }
 
-func newWalk(shape, a, b []int) walk {
+type walkSource struct {
+	step  [tc.MaxRank]int // 0 where it repeats
+	whole bool            // over the run
+	pos   int             // of the present run
+}
+
+// newWalk starts at run `from`. The unused sources of a walk over fewer than three are scalars: nil.
+func newWalk(from int, shape, a, b, c []int) walk {
 	w := walk{run: 1, outer: len(shape)}
 	copy(w.dims[:], shape)
-	for s, src := range [2][]int{a, b} {
+	for s, extents := range [3][]int{a, b, c} {
 		step := 1
 		for i := len(shape) - 1; i >= 0; i-- {
-			j := i - (len(shape) - len(src))
-			if j < 0 || src[j] == 1 {
+			j := i - (len(shape) - len(extents))
+			if j < 0 || extents[j] == 1 {
 				continue // repeats: step 0
 			}
-			w.step[s][i] = step
-			step *= src[j]
+			w.src[s].step[i] = step
+			step *= extents[j]
 		}
 	}
 	w.findRun()
+	w.seek(from)
 	return w
 }
 
 // findRun joins inner axes while each source keeps its kind.
 func (w *walk) findRun() {
 	known := false
-	for w.outer > 0 {
+	for ; w.outer > 0; w.outer-- {
 		i := w.outer - 1
-		if w.dims[i] != 1 {
-			whole := [2]bool{w.step[0][i] != 0, w.step[1][i] != 0}
-			if known && whole != w.whole {
+		if w.dims[i] == 1 {
+			continue
+		}
+		for s := range w.src {
+			whole := w.src[s].step[i] != 0
+			if known && whole != w.src[s].whole {
 				return
 			}
-			w.whole, known = whole, true
-			w.run *= w.dims[i]
 		}
-		w.outer--
+		for s := range w.src {
+			w.src[s].whole = w.src[s].step[i] != 0
+		}
+		known = true
+		w.run *= w.dims[i]
 	}
 }
 
-// at returns where run r starts in each source.
-func (w *walk) at(r int) (i, j int) {
+func (w *walk) seek(run int) {
 	for ax := w.outer - 1; ax >= 0; ax-- {
-		k := r % w.dims[ax]
-		r /= w.dims[ax]
-		i += k * w.step[0][ax]
-		j += k * w.step[1][ax]
+		w.at[ax] = run % w.dims[ax]
+		run /= w.dims[ax]
+		for s := range w.src {
+			w.src[s].pos += w.at[ax] * w.src[s].step[ax]
+		}
 	}
-	return i, j
 }
 
-// element returns the position in each source of result element k.
-func (w *walk) element(k int) (i, j int) {
-	i, j = w.at(k / w.run)
-	if w.whole[0] {
-		i += k % w.run
+// next goes to the following run; after the last one it is at the first again.
+func (w *walk) next() {
+	for ax := w.outer - 1; ax >= 0; ax-- {
+		w.at[ax]++
+		for s := range w.src {
+			w.src[s].pos += w.src[s].step[ax]
+		}
+		if w.at[ax] < w.dims[ax] {
+			return
+		}
+		w.at[ax] = 0
+		for s := range w.src {
+			w.src[s].pos -= w.dims[ax] * w.src[s].step[ax]
+		}
 	}
-	if w.whole[1] {
-		j += k % w.run
+}
+
+// part is source s's part of the present run: all of it, or the one element that stands for it.
+func part[T float](w *walk, s int, x []T) []T {
+	n := 1
+	if w.src[s].whole {
+		n = w.run
 	}
-	return i, j
+	return x[w.src[s].pos : w.src[s].pos+n]
+}
+
+// runLength is the length of a walk's runs.
+func runLength(shape, a, b, c []int) int {
+	w := newWalk(0, shape, a, b, c)
+	return w.run
 }
