@@ -50,12 +50,11 @@ type Observer interface {
 
 // watcher limits how often the observer is asked to look.
 type watcher struct {
-	obs     Observer
-	began   time.Time
-	from    int64
-	last    time.Time
-	every   time.Duration
-	running bool
+	obs   Observer
+	began time.Time
+	from  int64
+	last  time.Time
+	every time.Duration
 }
 
 func (w *watcher) progress(c *chain, now bool) {
