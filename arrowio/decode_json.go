@@ -140,8 +140,9 @@ func (d *jsonDecoder) scan(payload []byte) error {
 	if _, err := d.scanObject(payload, d.root); err != nil {
 		return err
 	}
+	end := d.tok.InputOffset()
 	if _, err := d.tok.ReadToken(); err != io.EOF {
-		return flow.Dataf("json: want one object, got more behind it at byte %d", d.tok.InputOffset())
+		return flow.Dataf("json: want one object, got more behind it at byte %d", end)
 	}
 	return nil
 }
@@ -184,7 +185,7 @@ func (d *jsonDecoder) scanField(payload []byte, f *jsonField) error {
 		if err != nil {
 			return jsonSyntax(err)
 		}
-		d.slots[f.col] = jsonSlot{d.gen, kind, d.input(payload, raw)}
+		d.slots[f.col] = jsonSlot{d.gen, kind, valueIn(payload, &d.tok, raw)}
 		return nil
 	}
 	for _, leaf := range f.sub.leaves {
@@ -196,7 +197,7 @@ func (d *jsonDecoder) scanField(payload []byte, f *jsonField) error {
 		case err != nil:
 			return jsonSyntax(err)
 		case f.col >= 0:
-			d.slots[f.col] = jsonSlot{d.gen, kind, d.input(payload, raw)}
+			d.slots[f.col] = jsonSlot{d.gen, kind, valueIn(payload, &d.tok, raw)}
 		case kind != 'n':
 			return flow.Dataf("json: %s: want an object, got %s", f.path, gotValue(kind, raw))
 		}
@@ -207,12 +208,6 @@ func (d *jsonDecoder) scanField(payload []byte, f *jsonField) error {
 		d.slots[f.col] = jsonSlot{d.gen, kind, payload[start:d.tok.InputOffset()]}
 	}
 	return err
-}
-
-// input returns raw, which has just been read, as a part of payload: the tokenizer's own view of it may go.
-func (d *jsonDecoder) input(payload []byte, raw jsontext.Value) []byte {
-	end := int(d.tok.InputOffset())
-	return payload[end-len(raw) : end]
 }
 
 func jsonSyntax(err error) error {

@@ -77,12 +77,11 @@ func (d *jsonDecoder) convert(c *jsonColumn, s *jsonSlot) error {
 		if err != nil {
 			return jsonSyntax(err)
 		}
-		end := int(d.list.InputOffset())
 		c.list = append(c.list, scalar{null: kind == 'n'})
 		if kind == 'n' {
 			continue
 		}
-		if err := d.convertScalar(&c.list[len(c.list)-1], c.elemT, kind, s.raw[end-len(raw):end], c.path); err != nil {
+		if err := d.convertScalar(&c.list[len(c.list)-1], c.elemT, kind, valueIn(s.raw, &d.list, raw), c.path); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,7 @@ type jsonNode struct {
 
 // jsonField is one wanted key.
 type jsonField struct {
-	name []byte
+	name []byte // as it stands between the quotes
 	path string
 	at   int       // index in its node
 	col  int       // column that takes the value, -1 for none
@@ -54,7 +54,11 @@ func (n *jsonNode) field(prefix, name string) *jsonField {
 	if f, ok := n.byName[name]; ok {
 		return f
 	}
-	f := &jsonField{name: []byte(name), path: prefix + name, at: len(n.fields), col: -1}
+	raw := []byte(name)
+	if strings.Contains(name, `\`) {
+		raw = []byte{'"'} // stands in no key: such a name arrives escaped
+	}
+	f := &jsonField{name: raw, path: prefix + name, at: len(n.fields), col: -1}
 	n.fields = append(n.fields, f)
 	n.byName[name] = f
 	return f

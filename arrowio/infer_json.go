@@ -31,7 +31,7 @@ func inferJSON(samples [][]byte) (*arrow.Schema, error) {
 		v := jsontext.Value(s)
 		if len(s) > 0 && s[0] == '{' && v.IsValid(jsontext.AllowDuplicateNames(true)) {
 			found = true
-			root.object(s)
+			root.object(s, 0)
 		}
 	}
 	if !found {
@@ -41,6 +41,9 @@ func inferJSON(samples [][]byte) (*arrow.Schema, error) {
 	root.columns("", &fields)
 	return arrow.NewSchema(uniqueFields(fields), nil), nil
 }
+
+// inferDepth is how deep objects are taken apart; what lies deeper is kept as JSON text.
+const inferDepth = 32
 
 // jsonSeen is what the samples hold under one key.
 type jsonSeen struct {
@@ -52,7 +55,7 @@ type jsonSeen struct {
 	plain  bool // something that is neither null, object nor array
 }
 
-func (n *jsonSeen) object(raw []byte) {
+func (n *jsonSeen) object(raw []byte, depth int) {
 	if n.keys == nil {
 		n.keys = map[string]*jsonSeen{}
 	}
@@ -69,24 +72,26 @@ func (n *jsonSeen) object(raw []byte) {
 			n.keys[key] = k
 			n.names = append(n.names, key)
 		}
-		k.value(kind, bytes.Clone(val))
+		k.value(kind, valueIn(raw, d, val), depth)
 	}
 }
 
-func (n *jsonSeen) value(kind jsontext.Kind, raw []byte) {
-	switch kind {
-	case 'n':
-	case '{':
-		n.object(raw)
-	case '[':
-		n.array(raw)
+func (n *jsonSeen) value(kind jsontext.Kind, raw []byte, depth int) {
+	switch {
+	case kind == 'n':
+	case depth > inferDepth:
+		n.plain, n.typ.texts = true, true
+	case kind == '{':
+		n.object(raw, depth+1)
+	case kind == '[':
+		n.array(raw, depth+1)
 	default:
 		n.plain = true
 		n.typ.add(kind, raw)
 	}
 }
 
-func (n *jsonSeen) array(raw []byte) {
+func (n *jsonSeen) array(raw []byte, depth int) {
 	n.arrays = true
 	if n.elems == nil {
 		n.elems = &jsonSeen{}
@@ -96,8 +101,14 @@ func (n *jsonSeen) array(raw []byte) {
 		kind := d.PeekKind()
 		var val jsontext.Value
 		val, err = d.ReadValue()
-		n.elems.value(kind, bytes.Clone(val))
+		n.elems.value(kind, valueIn(raw, d, val), depth)
 	}
+}
+
+// valueIn returns val, just read by d, as a part of the input.
+func valueIn(input []byte, d *jsontext.Decoder, val jsontext.Value) []byte {
+	end := int(d.InputOffset())
+	return input[end-len(val) : end]
 }
 
 // columns appends the columns of an object.

@@ -17,14 +17,15 @@ import (
 //	21 attributes 2 | 23 last offset delta 4 | 27 base time 8 | 35 max time 8
 //	43 producer id 8 | 51 producer epoch 2 | 53 base sequence 4 | 57 records 4 | 61 the records
 type kbatch struct {
-	base, last     int64 // offsets; last is valid even where compaction removed the row
-	baseMS, maxMS  int64
-	attrs          int16
-	producer       int64
-	count          int32
-	body           []byte        // records, compressed until inflate
-	ready          chan struct{} // closed when inflate is done
-	err            error         // valid behind ready
+	base, last    int64 // offsets; last is valid even where compaction removed the row
+	baseMS, maxMS int64
+	attrs         int16
+	producer      int64
+	count         int32
+	body          []byte        // records, compressed until inflate
+	ready         chan struct{} // closed when inflate is done
+	err           error         // valid behind ready
+	packed        int           // length of body as it came
 }
 
 const (

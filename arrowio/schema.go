@@ -37,10 +37,6 @@ var typeNames = map[string]arrow.DataType{
 	"timestamp[ns]": arrow.FixedWidthTypes.Timestamp_ns,
 }
 
-// schemaDoc documents the setting `schema` of every format that has no types of its own.
-const schemaDoc = "columns and types in order, {user: utf8, price: float64, at: timestamp, geo.city: utf8, tags: list<utf8>}; " +
-	"types are bool, int8 to int64, uint8 to uint64, float32, float64, utf8, binary, date, timestamp (= \"timestamp[ms]\"; s, us, ns likewise) and list<type>; none: inferred"
-
 // parseType returns the type that name declares: a scalar or list<scalar>.
 func parseType(name string) (arrow.DataType, error) {
 	plain := strings.ReplaceAll(strings.TrimSpace(name), " ", "")

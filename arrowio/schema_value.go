@@ -120,10 +120,25 @@ func isWhole(s string) bool {
 	return err != nil || f == math.Trunc(f)
 }
 
-// timeLayouts are what is tried after RFC 3339; without a zone the time is UTC.
-var timeLayouts = []string{
-	"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999",
-	"2006-01-02 15:04:05.999999999 UTC", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02",
+// timeLayouts are tried after RFC 3339; without a zone the time is UTC.
+var timeLayouts = []string{"2006-01-02", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02 15:04:05.999999999 UTC"}
+
+// parseClock parses RFC 3339, with a space for the T or without a zone too. It makes text of that form first: one
+// parser is faster than several that fail.
+func parseClock(s string) (time.Time, error) {
+	const seconds = len("2006-01-02T15:04:05")
+	var buf [48]byte
+	if len(s) < seconds || len(s) >= len(buf) || s[10] == 'T' && s[len(s)-1] == 'Z' {
+		return time.Parse(time.RFC3339Nano, s)
+	}
+	b := append(buf[:0], s...)
+	if b[10] == ' ' {
+		b[10] = 'T'
+	}
+	if last := b[len(b)-1]; last >= '0' && last <= '9' && !strings.ContainsAny(s[seconds:], "+-Z") {
+		b = append(b, 'Z')
+	}
+	return time.Parse(time.RFC3339Nano, view(b))
 }
 
 // parseTimeAs parses text as a date or timestamp of type t; finer parts of a second than its unit are cut off.
@@ -135,7 +150,7 @@ func parseTimeAs(t arrow.DataType, s string) (int64, bool) {
 		}
 		return int64(arrow.Date32FromTime(at)), true
 	}
-	at, err := time.Parse(time.RFC3339Nano, s)
+	at, err := parseClock(s)
 	for i := 0; err != nil; i++ {
 		if i == len(timeLayouts) || len(s) == 0 || s[0] < '0' || s[0] > '9' {
 			return 0, false

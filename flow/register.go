@@ -45,3 +45,6 @@ type Feed struct {
 	Time       string         `yaml:"time" doc:"timestamp column that becomes the message time; none: one millisecond a row from a fixed date"`
 	Generate   Choice[Source] `yaml:"generate" doc:"source of the rows: the click generator, or any other bounded source"`
 }
+
+// Defaults is one partition of JSON messages.
+func (f *Feed) Defaults() { f.Partitions, f.Format = 1, "json" }

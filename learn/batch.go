@@ -9,7 +9,7 @@ type Batch struct {
 	// IDs are the table rows of all values, row by row and field by field within a row.
 	IDs []int32
 	// Offsets bound the values of each (row, field): pair k = row*Fields+field owns IDs[Offsets[k]:Offsets[k+1]].
-	// nil means exactly one value each, and then len(IDs) = B*F.
+	// Empty means exactly one value each, and then len(IDs) = B*F.
 	Offsets []int32
 	Mean    []bool    // [F] list fields that are averaged instead of summed; nil: none
 	Labels  []float32 // [B], 0 or 1; nil when there are none
@@ -26,6 +26,7 @@ type IDs struct {
 	Inverse []int32 // [N] position in Unique of each of the batch's values; nil: one value a distinct row
 
 	rows []gathered // buffers of Lookup, one a table, reused by the next step
+	each *IDs       // what Distinct returns
 }
 
 // stamps remember which of m numbers were seen since the last clear, in O(1) a clear.
@@ -58,9 +59,18 @@ func (b *Batch) Touched(tableRows int) *IDs {
 	return &b.ids
 }
 
-// Distinct returns the same rows seen as one value each, for work that is done once a distinct row. It shares
-// the buffers of Lookup.
-func (d *IDs) Distinct() *IDs { return &IDs{Unique: d.Unique} }
+// Distinct returns the same rows seen as one value each, for work that is done once a distinct row. It belongs
+// to d.
+func (d *IDs) Distinct() *IDs {
+	if d.Inverse == nil {
+		return d
+	}
+	if d.each == nil {
+		d.each = &IDs{}
+	}
+	d.each.Unique = d.Unique
+	return d.each
+}
 
 // Values returns how many values the rows stand for, N.
 func (d *IDs) Values() int {
@@ -113,13 +123,11 @@ func (b *Batch) Check(tableRows int) error {
 func (s *stamps) distinct(ids []int32, rows int, out *IDs) {
 	s.clear(rows)
 	out.Unique = out.Unique[:0]
-	if cap(out.Inverse) < len(ids) {
+	if out.Unique == nil || cap(out.Inverse) < len(ids) { // nil would mean something else, also for no ids
+		out.Unique = make([]int32, 0, len(ids)/4)
 		out.Inverse = make([]int32, len(ids), len(ids)+len(ids)/4)
 	}
 	out.Inverse = out.Inverse[:len(ids)]
-	if out.Inverse == nil {
-		out.Inverse = []int32{} // nil means something else
-	}
 	for i, id := range ids {
 		if s.mark[id] != s.now {
 			s.mark[id] = s.now

@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/sluice-stream/sluice/internal/state"
+	"github.com/sluice-stream/sluice/tensorcore"
 	"github.com/sluice-stream/sluice/tensorcore/autograd"
 )
 
@@ -15,25 +16,32 @@ type (
 	Stateful = state.Stateful
 )
 
-// Init writes the first values of row `row` of a parameter into dst (its width). It must depend on nothing but
-// its arguments and the seed it was made with, so that a table's values do not depend on when a row came.
+// Init writes the first values of row `row` of a parameter into dst (its width), all of them. It must depend on
+// nothing but its arguments and the seed it was made with, so that a table's values do not depend on when a row
+// came.
 type Init func(row int, dst []float32)
+
+// GateGroup is the group of parameters that select features; it has its own optimizer where the gate wants one.
+const GateGroup = "gate"
 
 // Param is one trainable float32 array, with the optimizer's memory of it. A table grows by rows and is
 // touched by rows; any other is used whole. Optimizer memory lives and leaves with its row.
 type Param struct {
 	Name  string
-	Group string // "" for weights, "gate" for gates: optimizers may treat groups differently
+	Group string // "" for weights, GateGroup for gates: optimizers may treat groups differently
 	Table bool
 	// Penalty, where set, adds to grad the gradient of a separable penalty on every element of value; the update
 	// is then dense, whatever rows a batch touched.
 	Penalty func(value, grad []float32)
+	// Updates counts the optimizer's steps on this parameter since its memory was last forgotten.
+	Updates int64
 
 	shape []int // of the whole; for a table [rows, width]
 	width int
 	init  Init
 	data  []float32
 	slots []slot
+	dense *tensor.Dense // over data, for Var
 }
 
 type slot struct {
@@ -44,14 +52,11 @@ type slot struct {
 
 // NewParam makes a parameter that is used whole; init is called once a row of the first axis.
 func NewParam(name string, init Init, shape ...int) *Param {
-	p := &Param{Name: name, init: init, shape: append([]int(nil), shape...)}
+	p := &Param{Name: name, init: init, shape: append([]int{}, shape...), width: 1}
 	rows := 1
 	if len(shape) > 0 {
 		rows = shape[0]
-	}
-	p.width = 1
-	for _, d := range shape[min(1, len(shape)):] {
-		p.width *= d
+		p.width = tensorcore.Size(shape[1:])
 	}
 	p.grow(rows)
 	return p
@@ -80,9 +85,10 @@ func (p *Param) Row(i int32) []float32 {
 	return p.data[int(i)*w : int(i)*w+w]
 }
 
-// Grow makes a table at least `rows` long; new rows take their first values.
+// Grow makes a table at least `rows` long; new rows take their first values. It does nothing to a parameter that
+// is used whole.
 func (p *Param) Grow(rows int) {
-	if rows > p.Rows() {
+	if p.Table && rows > p.Rows() {
 		p.grow(rows)
 		p.shape[0] = rows
 	}
@@ -107,7 +113,7 @@ func (p *Param) Reinit() {
 	for r := range p.Rows() {
 		p.init(r, p.data[r*p.width:(r+1)*p.width])
 	}
-	p.slots = nil
+	p.ForgetSlots()
 }
 
 // Slot returns the optimizer's array called name, as long as Data; new elements hold first.
@@ -124,23 +130,68 @@ func (p *Param) Slot(name string, first float32) []float32 {
 }
 
 // ForgetSlots drops the optimizer's memory, as a new optimizer does.
-func (p *Param) ForgetSlots() { p.slots = nil }
+func (p *Param) ForgetSlots() { p.slots, p.Updates = nil, 0 }
 
 // Var puts the whole parameter on the tape.
 func (p *Param) Var(tp *autograd.Tape) *autograd.Var {
-	return tp.Leaf(p, nil, tensor.New(tensor.WithShape(p.shape...), tensor.WithBacking(p.data)))
+	if p.dense == nil {
+		p.dense = tensorcore.NewFloat32(p.shape, p.data)
+	}
+	return tp.Leaf(p, nil, p.dense)
 }
 
-// Lookup puts the touched rows of a table on the tape, once a step, and returns the rows of all values.
+// gathered is a table's rows of one batch.
+type gathered struct {
+	param *Param
+	data  []float32
+	dense *tensor.Dense
+}
+
+// Lookup puts the touched rows of a table on the tape, once a step, and returns the rows of all values. The
+// buffer is the batch's: a tape that is still in use must not look up the same batch after an update.
 //
-//	result  float32 [len(ids.Inverse), width]
+//	result  float32 [ids.Values(), width]
 func (p *Param) Lookup(tp *autograd.Tape, ids *IDs) *autograd.Var {
-	rows := make([]float32, len(ids.Unique)*p.width)
-	for i, id := range ids.Unique {
-		copy(rows[i*p.width:(i+1)*p.width], p.Row(id))
+	leaf := tp.Leaf(p, ids.Unique, p.gather(ids))
+	if ids.Inverse == nil {
+		return leaf
 	}
-	leaf := tp.Leaf(p, ids.Unique, tensor.New(tensor.WithShape(len(ids.Unique), p.width), tensor.WithBacking(rows)))
 	return tp.Gather(leaf, ids.Inverse)
+}
+
+func (p *Param) gather(ids *IDs) *tensor.Dense {
+	g := ids.buffer(p)
+	n := len(ids.Unique) * p.width
+	shape := [2]int{len(ids.Unique), p.width}
+	if cap(g.data) < n || g.dense == nil || !tensorcore.Fit(g.dense, shape[:]) {
+		g.data = make([]float32, n, n+n/4)
+		g.dense = tensorcore.NewFloat32(shape[:], g.data)
+	}
+	g.data = g.data[:n]
+	copyRows(g.data, p.data, ids.Unique, p.width)
+	return g.dense
+}
+
+func copyRows(dst, table []float32, rows []int32, width int) {
+	if width == 1 {
+		for i, id := range rows {
+			dst[i] = table[id]
+		}
+		return
+	}
+	for i, id := range rows {
+		copy(dst[i*width:(i+1)*width], table[int(id)*width:])
+	}
+}
+
+func (d *IDs) buffer(p *Param) *gathered {
+	for i := range d.rows {
+		if d.rows[i].param == p {
+			return &d.rows[i]
+		}
+	}
+	d.rows = append(d.rows, gathered{param: p})
+	return &d.rows[len(d.rows)-1]
 }
 
 // Walk saves and restores values and optimizer memory.
@@ -152,24 +203,36 @@ func (p *Param) Walk(v Visitor) {
 	}
 	v.Visit("rows", &rows)
 	v.Visit("value", &p.data)
+	v.Visit("updates", &p.Updates)
 	v.Visit("slot_names", &names)
 	v.Visit("slot_first", &fills)
-	if v.Restoring() {
-		if len(p.data) != int(rows)*p.width || (!p.Table && int(rows) != p.shape[0] && len(p.shape) > 0) {
-			v.Fail(fmt.Errorf("param %s: want rows of %d values, got %d values in %d rows", p.Name, p.width, len(p.data), rows))
-			return
-		}
-		p.slots = make([]slot, len(names))
-		for i := range names {
-			p.slots[i] = slot{name: names[i], fill: fills[i]}
-		}
-		if p.Table {
-			p.shape[0] = int(rows)
-		}
+	if v.Restoring() && !p.restored(v, int(rows), names, fills) {
+		return
 	}
 	for i := range p.slots {
-		v.Visit("slot_"+p.slots[i].name, &p.slots[i].data)
+		s := &p.slots[i]
+		v.Visit("slot_"+s.name, &s.data)
+		if len(s.data) != len(p.data) {
+			v.Fail(fmt.Errorf("param %s: want %d values of %s, got %d", p.Name, len(p.data), s.name, len(s.data)))
+		}
 	}
+}
+
+func (p *Param) restored(v Visitor, rows int, names []string, fills []float32) bool {
+	p.dense = nil // it stood over the old values
+	whole := !p.Table && len(p.data) != tensorcore.Size(p.shape)
+	if len(p.data) != rows*p.width || whole || len(names) != len(fills) {
+		v.Fail(fmt.Errorf("param %s: want shape %v, got %d values in %d rows; the checkpoint is of another model", p.Name, p.shape, len(p.data), rows))
+		return false
+	}
+	p.slots = make([]slot, len(names))
+	for i := range names {
+		p.slots[i] = slot{name: names[i], fill: fills[i]}
+	}
+	if p.Table {
+		p.shape[0] = rows
+	}
+	return true
 }
 
 func extend(s []float32, n int) []float32 {

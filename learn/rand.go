@@ -15,7 +15,7 @@ func NewRand(seed uint64, name string, row int) Rand {
 	for i := range len(name) {
 		h = mix64((h ^ uint64(name[i])) + golden)
 	}
-	return Rand{mix64(h ^ mix64(uint64(row)+golden))}
+	return Rand{mix64(mix64(h+golden) ^ uint64(row))}
 }
 
 func mix64(z uint64) uint64 {

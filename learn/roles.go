@@ -29,6 +29,7 @@ type Module interface{ Params() []*Param }
 type Needs struct {
 	Dim    int  // width D of the embedding table, 0 for none
 	Linear bool // one first-order weight a feature
+	Xavier bool // embeddings start even in +-sqrt(6/(table rows + D)); else normal with deviation 0.01
 }
 
 // Features is what a backbone sees of a batch.
@@ -53,22 +54,50 @@ type Gate interface {
 	Module
 	// Init makes the parameters; Params' tables then grow with the vocabulary.
 	Init(seed uint64) error
-	// Apply returns x, one row a value (x [N, D] for N = len(ids.Inverse)), times the gate of each value.
+	// Apply returns x, one row a value (x [N, D] for N = ids.Values()), times the gate of each value.
 	Apply(tp *autograd.Tape, x *autograd.Var, ids *IDs) (*autograd.Var, error)
 	// Value returns the factor that table row `row` has now, and whether it is kept.
 	Value(row int32) (gate float32, keep bool)
+}
+
+// RowGate is a gate whose factor depends on the table row alone; a step then gates each distinct row once,
+// instead of each value.
+type RowGate interface {
+	Gate
+	ByRow()
+}
+
+// OwnOptimizer is a gate that trains its parameters with an optimizer of its own. lr is that of the weights'
+// optimizer, the default.
+type OwnOptimizer interface {
+	Optimizer(lr float64) (Optimizer, error)
+}
+
+// Plan is how a Selector wants to be trained.
+type Plan struct {
+	Epochs        int    // search epochs T >= 2
+	RewindEpoch   int    // epoch before whose training the weights to retrain from are kept
+	Schedule      string // epoch: a search epoch is a pass over the data; step: it is StepsPerEpoch batches; auto: epoch in batch mode, step on a stream
+	StepsPerEpoch int    // batches of a search epoch by steps
+	RetrainEpochs int    // most epochs of retraining
+	Patience      int    // retraining stops after so many epochs without a better validation AUC
+	Retrain       string // where retraining starts: rewind, random or winning (the searched weights)
 }
 
 // Selector is a gate that searches first and then holds a hard mask.
 type Selector interface {
 	Gate
 	Stateful
-	Epochs() int        // search epochs T >= 2
-	RewindEpoch() int   // epoch before whose training the weights to retrain from are kept
-	Search(epoch int)   // begin search epoch 0 .. T-1
-	Harden()            // end the search: from now on the factor is the ticket, and is not trained
-	Hard() bool         // whether the mask is fixed
-	StepsPerEpoch() int // online: batches a virtual epoch; 0: no schedule by steps
+	Plan() Plan
+	// Search begins search epoch `epoch`, 0 .. T-1, of `batches` batches.
+	Search(epoch, batches int)
+	// Harden ends the search: from now on the factor is the ticket, and is not trained.
+	Harden()
+	Hard() bool // whether the mask is fixed
+	// Trained is called after each batch that was trained on online; the gate moves on with its search by itself.
+	Trained()
+	// Provisional says that the row came after the mask was fixed: it is kept until the next search.
+	Provisional(row int32) bool
 	Tau() float64       // temperature now, for metrics
 	Saturated() float64 // share of gates whose gradient is exactly 0 in float32
 }
@@ -80,13 +109,14 @@ type Update struct {
 	Grad  []float32 // len(Rows)*Width or len(Data)
 }
 
-// Optimizer changes parameters. Its memory lives in their slots; what else it keeps, Walk visits.
+// Optimizer changes parameters. Its memory lives in their slots and in Param.Updates, so that Param.ForgetSlots
+// makes it new; what else it keeps, Walk visits.
 type Optimizer interface {
 	Stateful
 	// Step applies one batch's updates; each parameter appears at most once.
 	Step(updates []Update) error
-	// Reset forgets the step count, as a new optimizer does; the slots are the parameters'.
-	Reset()
+	// LR returns the learning rate.
+	LR() float64
 }
 
 // Bucketizer turns a column of numbers into categories. It may learn from what it sees, and then has state.

@@ -39,6 +39,9 @@ type Every struct {
 
 const defaultEveryRows = 100_000
 
+// Defaults keeps the newest checkpoint and the one before.
+func (c *CheckpointSettings) Defaults() { c.Keep = 2 }
+
 // Validate checks the distance.
 func (e Every) Validate() error {
 	return check.All(
@@ -49,7 +52,7 @@ func (e Every) Validate() error {
 
 // Validate checks the folder and the count.
 func (c CheckpointSettings) Validate() error {
-	return check.All(check.Required("path", c.Path), check.NotNegative("keep", c.Keep))
+	return check.All(check.Required("path", c.Path), check.AtLeast("keep", c.Keep, 1))
 }
 
 // Validate checks what concerns the file as a whole.
@@ -92,9 +95,6 @@ func decode(f *config.File) (*Pipeline, error) {
 		return nil, flow.Classify(flow.ErrConfig, err)
 	}
 	if c := p.Checkpoint; c != nil {
-		if c.Keep == 0 {
-			c.Keep = 2
-		}
 		if c.Every == (Every{}) {
 			c.Every.Rows = defaultEveryRows
 		}

@@ -21,6 +21,9 @@ type decoder struct {
 
 type validator interface{ Validate() error }
 
+// defaulter is an optional section of the settings: Defaults fills it when the section is there.
+type defaulter interface{ Defaults() }
+
 // ordered is what a *registry.Ordered[V] is to the decoder.
 type ordered interface{ Keys() []string }
 
@@ -55,6 +58,9 @@ func (d *decoder) decode(n ast.Node, v reflect.Value, path string) {
 	case v.Kind() == reflect.Pointer:
 		if v.IsNil() {
 			v.Set(reflect.New(v.Type().Elem()))
+			if def, ok := v.Interface().(defaulter); ok {
+				def.Defaults()
+			}
 		}
 		d.decode(n, v.Elem(), path)
 	case v.Addr().Type().Implements(choiceType):

@@ -22,13 +22,13 @@ type column struct {
 	parents []arrow.Array // structs around arr, whose nulls count too
 }
 
-// newColumnVec makes the block of a column; the layouts that are read in place need no room.
-func newColumnVec(t typ, dt arrow.DataType) *vec {
-	switch dt.ID() {
+// inPlace says that the layout of the column is that of a block already.
+func (c *column) inPlace() bool {
+	switch c.field.Type.ID() {
 	case arrow.FLOAT64, arrow.INT64, arrow.TIMESTAMP, arrow.DATE64:
-		return &vec{}
+		return true
 	}
-	return newVec(t.kind)
+	return false
 }
 
 // bind takes the column out of a record.
@@ -87,7 +87,7 @@ func (c *column) nulls(arr arrow.Array, lo, n int) {
 		readBits(c.v.valid, arr.NullBitmapBytes(), arr.Data().Offset()+lo, n)
 		return
 	}
-	var b bits
+	var b bitset
 	readBits(&b, arr.NullBitmapBytes(), arr.Data().Offset()+lo, n)
 	for w := range b {
 		c.v.valid[w] &= b[w]
@@ -95,7 +95,7 @@ func (c *column) nulls(arr arrow.Array, lo, n int) {
 }
 
 // readBits copies n bits that start at bit off of src.
-func readBits(dst *bits, src []byte, off, n int) {
+func readBits(dst *bitset, src []byte, off, n int) {
 	for w := 0; w*64 < n; w++ {
 		dst[w] = bitsAt(src, off+w*64)
 	}
@@ -171,7 +171,7 @@ func loadInts(v *vec, arr arrow.Array, lo, n int) {
 	case *array.Uint64:
 		src := values[uint64](arr, lo, n)
 		widen(v, src)
-		var over bits
+		var over bitset
 		for i, x := range src {
 			over[i>>6] |= bit(x > math.MaxInt64) << (i & 63)
 		}
@@ -229,7 +229,7 @@ func loadDictionary(v *vec, a *array.Dictionary, lo, n int) {
 		value = d.Value
 	}
 	size, holes := dict.Len(), dict.NullN() > 0
-	var out bits
+	var out bitset
 	for i := range n {
 		k := size
 		if v.isValid(i) {

@@ -9,8 +9,8 @@ const (
 	words = block / 64
 )
 
-// bits holds one bit for each row of a block. What stands behind the last row is undefined.
-type bits = [words]uint64
+// bitset holds one bit for each row of a block. What stands behind the last row is undefined.
+type bitset = [words]uint64
 
 // vec is a block of one value: the slice of its kind is set, and has room for a whole block where a kernel
 // writes it. Numbers and texts of null rows are undefined (but safe to read); bools of null rows are 0.
@@ -18,10 +18,10 @@ type vec struct {
 	f []float64
 	i []int64 // ints, and timestamps in their unit
 	s []string
-	b *bits
+	b *bitset
 
-	valid *bits // nil: no nulls
-	mask  bits  // storage of valid
+	valid *bitset // nil: no nulls
+	mask  bitset  // storage of valid
 
 	raw arrow.Array // of a column that is only looked at
 	lo  int         // row of raw at which the block begins
@@ -37,7 +37,7 @@ func newVec(k kind) *vec {
 	case text:
 		v.s = make([]string, block)
 	case truth:
-		v.b = new(bits)
+		v.b = new(bitset)
 	}
 	return v
 }
@@ -61,7 +61,7 @@ func (v *vec) join(args ...*vec) {
 }
 
 // drop makes v null where out is set; the bits of out behind the last row are 0.
-func (v *vec) drop(out *bits) {
+func (v *vec) drop(out *bitset) {
 	var some uint64
 	for _, w := range out {
 		some |= w
@@ -97,16 +97,9 @@ func (v *vec) isValid(i int) bool { return v.valid == nil || v.valid[i>>6]>>(i&6
 
 // allNull makes every row null.
 func (v *vec) allNull() {
-	v.mask = bits{}
+	v.mask = bitset{}
 	v.valid = &v.mask
 	v.clean()
-}
-
-// fill64 calls set for each word of n rows with the first and the last row + 1 that belong to it.
-func fill64(dst *bits, n int, word func(lo, hi int) uint64) {
-	for lo := 0; lo < n; lo += 64 {
-		dst[lo>>6] = word(lo, min(lo+64, n))
-	}
 }
 
 func bit(b bool) uint64 {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 )
 
 // File is a file being written.
@@ -94,8 +95,11 @@ func (OS) ReadDir(path string) ([]fs.DirEntry, error) {
 
 // makeDir makes a folder and its parents, and syncs the parent of each one that is new.
 func makeDir(dir string) error {
-	if info, err := os.Stat(dir); err == nil && info.IsDir() {
-		return nil
+	if info, err := os.Stat(dir); err == nil {
+		if info.IsDir() {
+			return nil
+		}
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
 	}
 	parent := filepath.Dir(dir)
 	if parent != dir {

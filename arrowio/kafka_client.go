@@ -1,0 +1,171 @@
+package arrowio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	kafka "github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol/fetch"
+
+	"github.com/sluice-stream/sluice/flow"
+)
+
+// clientID is the name by which brokers know us in their logs and quotas.
+const clientID = "sluice"
+
+// kafkaClient asks one cluster about one topic.
+type kafkaClient struct {
+	topic  string
+	name   string // the brokers as they were configured, for messages
+	addr   net.Addr
+	giveUp time.Duration // how long a broker may fail before it counts as dead
+	tr     *kafka.Transport
+	stop   context.CancelFunc
+
+	mu     sync.Mutex
+	closed bool
+	conns  map[net.Conn]bool
+}
+
+func newKafkaClient(brokers []string, topic string, giveUp time.Duration) *kafkaClient {
+	c := &kafkaClient{
+		topic: topic, name: strings.Join(brokers, ","), giveUp: giveUp,
+		addr: kafka.TCP(brokers...), conns: map[net.Conn]bool{},
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	c.stop = stop
+	c.tr = c.transport(ctx, []string{topic})
+	return c
+}
+
+// transport makes a transport that knows the given topics, nil for all. kafka-go refreshes what it knows about
+// the cluster every MetadataTTL; a new leader is found that late.
+func (c *kafkaClient) transport(ctx context.Context, topics []string) *kafka.Transport {
+	return &kafka.Transport{
+		Dial: c.dial, DialTimeout: min(c.giveUp, 5*time.Second), MetadataTTL: 2 * time.Second,
+		MetadataTopics: topics, ClientID: clientID, Context: ctx,
+	}
+}
+
+// dial remembers the connection, so that Close ends requests that wait for rows.
+func (c *kafkaClient) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		conn.Close()
+		return nil, net.ErrClosed
+	}
+	c.conns[conn] = true
+	return &knownConn{Conn: conn, c: c}, nil
+}
+
+type knownConn struct {
+	net.Conn
+	c *kafkaClient
+}
+
+func (k *knownConn) Close() error {
+	k.c.mu.Lock()
+	delete(k.c.conns, k.Conn)
+	k.c.mu.Unlock()
+	return k.Conn.Close()
+}
+
+// close ends every request and connection.
+func (c *kafkaClient) close() {
+	c.stop()
+	c.tr.CloseIdleConnections()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	for conn := range c.conns {
+		conn.Close()
+	}
+}
+
+// fetch asks the leader of parts for rows; it waits up to wait for the first one.
+func (c *kafkaClient) fetch(ctx context.Context, parts []fetch.RequestPartition, wait time.Duration, maxBytes int32) ([]fetched, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait+min(c.giveUp, 30*time.Second))
+	defer cancel()
+	m, err := c.tr.RoundTrip(ctx, c.addr, newFetchCall(c.topic, parts, int32(wait.Milliseconds()), maxBytes))
+	if err != nil {
+		return nil, err
+	}
+	return m.(*fetchAnswer).partitions()
+}
+
+// retry repeats f while its error may pass, for as long as a broker may be dead.
+func (c *kafkaClient) retry(ctx context.Context, f func() error) error {
+	began, pause := time.Now(), 50*time.Millisecond
+	for {
+		err := f()
+		if err == nil || final(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if time.Since(began)+pause > c.giveUp {
+			return c.dead(err)
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
+		pause = min(2*pause, 2*time.Second)
+	}
+}
+
+// dead is the error for a broker that failed for longer than giveUp.
+func (c *kafkaClient) dead(err error) error {
+	return flow.Transientf("kafka: topic %q: brokers %s gave no usable answer for %s: %w; check that they run and that the address is right",
+		c.topic, c.name, c.giveUp, err)
+}
+
+// final says that repeating does not help.
+func final(err error) bool {
+	return errors.Is(err, flow.ErrConfig) || errors.Is(err, flow.ErrCorrupt) || errors.Is(err, errOldBroker)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// codeError turns a code of the protocol into an error; 0 is nil.
+func codeError(code int16) error {
+	switch e := kafka.Error(code); {
+	case code == 0:
+		return nil
+	case e == kafka.TopicAuthorizationFailed || e == kafka.GroupAuthorizationFailed || e == kafka.InvalidTopic:
+		return flow.Configf("%s: %s", e.Title(), e.Description())
+	case code < 0:
+		return errors.New("the broker reports an unknown error")
+	default:
+		return fmt.Errorf("%s: %s", e.Title(), e.Description())
+	}
+}
+
+// moved says that err tells of another leader: the partitions are to be grouped anew.
+func moved(code int16) bool {
+	switch kafka.Error(code) {
+	case kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.ReplicaNotAvailable, kafka.UnknownTopicOrPartition,
+		kafka.FencedLeaderEpoch, kafka.UnknownLeaderEpoch:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,178 @@
+package arrowio
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/segmentio/kafka-go/protocol/fetch"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sluice-stream/sluice/flow"
+)
+
+// How long a fetch waits for the first row: while some lanes of the leader are full, only shortly, so that they
+// are asked again soon after the reader made room.
+const (
+	waitForRows = 250 * time.Millisecond
+	waitBeside  = 20 * time.Millisecond
+	leastBytes  = 256 << 10 // asked for per partition, however many share an answer
+)
+
+// fetchers fills an inbox: one goroutine a leader, grouped anew when leaders change.
+type fetchers struct {
+	c        *kafkaClient
+	box      *inbox
+	maxBytes int32
+}
+
+var errMoved = errors.New("partitions have moved to other brokers")
+
+// run fetches until every lane is at its end, ctx ends, or nothing helps any more.
+func (f *fetchers) run(ctx context.Context) {
+	for {
+		err := f.once(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if !errors.Is(err, errMoved) {
+			f.box.fail(err)
+			return
+		}
+		if sleep(ctx, 100*time.Millisecond) != nil {
+			return
+		}
+	}
+}
+
+func (f *fetchers) once(ctx context.Context) error {
+	leaders, err := f.c.leaders(ctx)
+	if err != nil {
+		return err
+	}
+	groups := map[int32][]*lane{}
+	for _, l := range f.box.lanes {
+		id, ok := leaders[l.partition]
+		if !ok {
+			return flow.Configf("kafka: topic %q has no partition %d any more; start over with --fresh", f.c.topic, l.partition)
+		}
+		groups[id] = append(groups[id], l)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, lanes := range groups {
+		g.Go(func() error { return f.follow(ctx, lanes) })
+	}
+	return g.Wait()
+}
+
+// follow fetches the lanes of one leader.
+func (f *fetchers) follow(ctx context.Context, lanes []*lane) error {
+	pause := 50 * time.Millisecond
+	for turn := 0; ctx.Err() == nil; turn++ {
+		want, waiting, room := f.box.wanted(lanes)
+		if len(want) == 0 && waiting == 0 {
+			return nil
+		}
+		if len(want) == 0 {
+			select {
+			case <-room:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		wait := waitForRows
+		if waiting > 0 {
+			wait = waitBeside
+		}
+		again, err := f.ask(ctx, rotate(want, turn), wait)
+		if err != nil {
+			return err
+		}
+		if again == nil {
+			pause = 50 * time.Millisecond
+			continue
+		}
+		if err := f.patience(want, again); err != nil {
+			return err
+		}
+		if sleep(ctx, pause) != nil {
+			return nil
+		}
+		pause = min(2*pause, 2*time.Second)
+	}
+	return nil
+}
+
+// rotate starts at another lane each turn: a broker sends at least one batch of the first partition, however
+// large, so every partition moves on.
+func rotate(lanes []*lane, turn int) []*lane {
+	at := turn % len(lanes)
+	return append(append([]*lane{}, lanes[at:]...), lanes[:at]...)
+}
+
+// ask does one fetch. again is trouble that may pass; it is noted in the lanes that it touches.
+func (f *fetchers) ask(ctx context.Context, want []*lane, wait time.Duration) (again, err error) {
+	parts := make([]fetch.RequestPartition, len(want))
+	total := f.maxBytes
+	byID := make(map[int32]*lane, len(want))
+	for i, l := range want {
+		byID[l.partition] = l
+		parts[i] = fetch.RequestPartition{Partition: l.partition, CurrentLeaderEpoch: noEpoch, FetchOffset: l.pos, LogStartOffset: -1, PartitionMaxBytes: l.limit}
+		total = max(total, l.limit)
+	}
+	answer, err := f.c.fetch(ctx, parts, wait, total)
+	if err != nil {
+		if final(err) {
+			return nil, err
+		}
+		f.note(want)
+		return err, nil
+	}
+	for _, a := range answer {
+		l := byID[a.partition]
+		if l == nil {
+			continue
+		}
+		trouble, err := f.box.take(f.c.topic, l, a)
+		switch {
+		case err != nil:
+			return nil, err
+		case trouble == nil:
+			l.failing = time.Time{}
+		case moved(a.code):
+			f.note([]*lane{l})
+			again = errors.Join(errMoved, trouble)
+		default:
+			f.note([]*lane{l})
+			again = trouble
+		}
+	}
+	return again, nil
+}
+
+func (f *fetchers) note(lanes []*lane) {
+	for _, l := range lanes {
+		if l.failing.IsZero() {
+			l.failing = time.Now()
+		}
+	}
+}
+
+// patience returns the error that ends the input once a lane has failed for too long, and errMoved when the
+// partitions are to be grouped anew.
+func (f *fetchers) patience(lanes []*lane, trouble error) error {
+	for _, l := range lanes {
+		if l.failing.IsZero() || time.Since(l.failing) < f.c.giveUp {
+			continue
+		}
+		if errors.Is(trouble, errBroken) {
+			return flow.Corruptf("kafka: topic %q %w; it reads the same each time: check the broker's disk, or start behind it", f.c.topic, trouble)
+		}
+		return f.c.dead(trouble)
+	}
+	var routing *fetch.Error // no leader, or not one leader for all
+	if errors.Is(trouble, errMoved) || errors.As(trouble, &routing) {
+		return errMoved
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package arrowio
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	kafka "github.com/segmentio/kafka-go"
+
+	"github.com/sluice-stream/sluice/flow"
+)
+
+// lane is the queue of one partition between the goroutine that fetches it and the reader.
+type lane struct {
+	partition int32
+	pos       int64 // next offset to fetch
+	end       int64 // offset behind the last row wanted, -1 for none
+	limit     int32 // bytes to ask for
+	queue     []*kbatch
+	bytes     int       // in queue, as they came
+	failing   time.Time // since when nothing usable comes, zero when all is well
+}
+
+// inbox holds the lanes. Fetchers push, the reader pops.
+type inbox struct {
+	mu      sync.Mutex
+	lanes   []*lane
+	err     error         // why no more comes
+	arrived chan struct{} // holds one token when something new is there
+	room    chan struct{} // closed and replaced when a full lane has room again
+	packers sync.WaitGroup
+}
+
+func newInbox(lanes []*lane) *inbox {
+	return &inbox{lanes: lanes, arrived: make(chan struct{}, 1), room: make(chan struct{})}
+}
+
+func (l *lane) fetchedAll() bool { return l.end >= 0 && l.pos >= l.end }
+func (l *lane) full() bool       { return l.bytes >= int(l.limit) }
+
+// push adds what a fetch brought for l and moves its position behind it.
+func (x *inbox) push(l *lane, batches []*kbatch, next int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if next == l.pos {
+		return
+	}
+	l.pos = next
+	wasEmpty := len(l.queue) == 0
+	for _, b := range batches {
+		l.queue = append(l.queue, b)
+		l.bytes += len(b.body)
+	}
+	if wasEmpty && len(l.queue) > 0 {
+		x.unpack(l.queue[0])
+	}
+	x.signal()
+}
+
+// unpack starts to inflate b, so that one batch a lane is ready ahead of the reader.
+func (x *inbox) unpack(b *kbatch) {
+	b.packed = len(b.body)
+	if b.attrs&7 == 0 {
+		b.inflate()
+		return
+	}
+	x.packers.Add(1)
+	go func() {
+		defer x.packers.Done()
+		b.inflate()
+	}()
+}
+
+func (x *inbox) signal() {
+	select {
+	case x.arrived <- struct{}{}:
+	default:
+	}
+}
+
+// pop takes the next batch of l, nil when none is queued; done says that none will come.
+func (x *inbox) pop(l *lane) (b *kbatch, done bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(l.queue) == 0 {
+		return nil, l.fetchedAll()
+	}
+	b, l.queue = l.queue[0], l.queue[1:]
+	wasFull := l.full()
+	l.bytes -= b.packed
+	if len(l.queue) > 0 {
+		x.unpack(l.queue[0])
+	}
+	if wasFull && !l.full() {
+		close(x.room)
+		x.room = make(chan struct{})
+	}
+	return b, false
+}
+
+// fail ends the input with err; the reader meets it when it has read what is queued.
+func (x *inbox) fail(err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.err == nil {
+		x.err = err
+	}
+	x.signal()
+}
+
+func (x *inbox) failure() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.err
+}
+
+// wanted returns the lanes that can take a fetch, how many wait for room, and what tells that room is there.
+func (x *inbox) wanted(lanes []*lane) (want []*lane, waiting int, room <-chan struct{}) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, l := range lanes {
+		switch {
+		case l.fetchedAll():
+		case l.full():
+			waiting++
+		default:
+			want = append(want, l)
+		}
+	}
+	return want, waiting, x.room
+}
+
+// take puts an answer into its lane. again says that the partition has another leader or that the broker had a
+// moment of trouble; any other error ends the input.
+func (x *inbox) take(topic string, l *lane, f fetched) (again, err error) {
+	switch kafka.Error(f.code) {
+	case 0:
+	case kafka.OffsetOutOfRange:
+		return nil, flow.Configf("kafka: topic %q partition %d: offset %d is not there any more (the log starts at %d): rows were deleted before they were read, or the topic was made anew; start over with --fresh, or keep the topic longer",
+			topic, l.partition, l.pos, f.logStart)
+	default:
+		err := codeError(f.code)
+		if final(err) {
+			return nil, err
+		}
+		return fmt.Errorf("partition %d: %w", l.partition, err), nil
+	}
+	batches, cut, err := splitBatches(f.records)
+	if err != nil && len(batches) == 0 {
+		return fmt.Errorf("partition %d: %w", l.partition, flow.Classify(errBroken, err)), nil
+	}
+	next := l.pos
+	if n := len(batches); n > 0 {
+		next = max(next, batches[n-1].last+1)
+	} else if cut {
+		x.grow(l)
+	}
+	x.push(l, committed(batches, f.aborted), next)
+	return nil, nil
+}
+
+// grow asks for more bytes: a batch did not fit into the answer.
+func (x *inbox) grow(l *lane) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	l.limit = min(2*l.limit, 1<<30)
+}
+
+// errBroken marks a batch that cannot be read. It is fetched again, in case it broke on its way.
+var errBroken = fmt.Errorf("broken batch")

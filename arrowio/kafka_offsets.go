@@ -1,0 +1,179 @@
+package arrowio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	kafka "github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol/listoffsets"
+	"github.com/segmentio/kafka-go/protocol/metadata"
+	"github.com/segmentio/kafka-go/protocol/offsetfetch"
+
+	"github.com/sluice-stream/sluice/check"
+	"github.com/sluice-stream/sluice/flow"
+)
+
+// Times that ask for an end of the log instead of a time.
+const (
+	atLatest   = -1
+	atEarliest = -2
+)
+
+var errNoLeader = errors.New("a partition has no leader")
+
+// leaders returns the leader of each partition of the topic. A topic that does not exist is ErrConfig.
+func (c *kafkaClient) leaders(ctx context.Context) (map[int32]int32, error) {
+	var out map[int32]int32
+	err := c.retry(ctx, func() error {
+		t, err := c.describe(ctx)
+		if err != nil {
+			return err
+		}
+		out = make(map[int32]int32, len(t.Partitions))
+		for _, p := range t.Partitions {
+			if p.LeaderID < 0 {
+				return fmt.Errorf("%w: %d", errNoLeader, p.PartitionIndex)
+			}
+			out[p.PartitionIndex] = p.LeaderID
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (c *kafkaClient) describe(ctx context.Context) (metadata.ResponseTopic, error) {
+	m, err := c.tr.RoundTrip(ctx, c.addr, &metadata.Request{TopicNames: []string{c.topic}})
+	if err != nil {
+		return metadata.ResponseTopic{}, err
+	}
+	t := m.(*metadata.Response).Topics[0]
+	if kafka.Error(t.ErrorCode) == kafka.UnknownTopicOrPartition {
+		return t, c.missing(ctx)
+	}
+	return t, codeError(t.ErrorCode)
+}
+
+// missing explains that the topic is not there, with the name that is nearest. A topic that was made a moment
+// ago is no error of configuration: the cached metadata has not seen it yet.
+func (c *kafkaClient) missing(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tr := c.transport(ctx, nil)
+	defer tr.CloseIdleConnections()
+	m, err := tr.RoundTrip(ctx, c.addr, &metadata.Request{})
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, t := range m.(*metadata.Response).Topics {
+		if !t.IsInternal {
+			names = append(names, t.Name)
+		}
+	}
+	if slices.Contains(names, c.topic) {
+		return fmt.Errorf("topic %q has just been made", c.topic)
+	}
+	v := check.Violation{Key: "topic", Want: "a topic of " + c.name, Got: fmt.Sprintf("%q", c.topic), Hint: check.DidYouMean(c.topic, names)}
+	return flow.Classify(flow.ErrConfig, check.All(v))
+}
+
+// offsets returns, for each partition, the first offset whose time is at or behind ms, or an end of the log.
+// The latest offset is the last stable one: no row of an open transaction lies before it.
+func (c *kafkaClient) offsets(ctx context.Context, parts []int32, ms int64) (map[int32]int64, error) {
+	req := &listoffsets.Request{ReplicaID: consumer, IsolationLevel: readCommitted, Topics: []listoffsets.RequestTopic{{Topic: c.topic}}}
+	for _, p := range parts {
+		req.Topics[0].Partitions = append(req.Topics[0].Partitions,
+			listoffsets.RequestPartition{Partition: p, CurrentLeaderEpoch: noEpoch, Timestamp: ms})
+	}
+	out := make(map[int32]int64, len(parts))
+	err := c.retry(ctx, func() error {
+		m, err := c.tr.RoundTrip(ctx, c.addr, req)
+		if err != nil {
+			return err
+		}
+		for _, t := range m.(*listoffsets.Response).Topics {
+			for _, p := range t.Partitions {
+				if err := codeError(p.ErrorCode); err != nil {
+					return fmt.Errorf("partition %d: %w", p.Partition, err)
+				}
+				out[p.Partition] = p.Offset
+			}
+		}
+		if len(out) != len(parts) {
+			return fmt.Errorf("want the offsets of %d partitions, got %d", len(parts), len(out))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// offsetsAt returns the first offsets at or behind a time; a partition without such a row starts at its end.
+func (c *kafkaClient) offsetsAt(ctx context.Context, parts []int32, at time.Time) (map[int32]int64, error) {
+	out, err := c.offsets(ctx, parts, at.UnixMilli())
+	if err != nil {
+		return nil, err
+	}
+	return out, c.fill(ctx, out, atLatest)
+}
+
+// groupOffsets returns what the consumer group has committed, and the first offset there is for the partitions
+// where it has committed nothing, which are counted in missing.
+func (c *kafkaClient) groupOffsets(ctx context.Context, parts []int32, group string) (out map[int32]int64, missing int, err error) {
+	req := &offsetfetch.Request{GroupID: group, Topics: []offsetfetch.RequestTopic{{Name: c.topic, PartitionIndexes: parts}}}
+	out = make(map[int32]int64, len(parts))
+	for _, p := range parts {
+		out[p] = -1
+	}
+	err = c.retry(ctx, func() error { // a new broker has no coordinator yet
+		m, err := c.tr.RoundTrip(ctx, c.addr, req)
+		if err != nil {
+			return err
+		}
+		res := m.(*offsetfetch.Response)
+		if kafka.Error(res.ErrorCode) == kafka.GroupIdNotFound {
+			return nil
+		}
+		if err := codeError(res.ErrorCode); err != nil {
+			return fmt.Errorf("group %q: %w", group, err)
+		}
+		for _, t := range res.Topics {
+			for _, p := range t.Partitions {
+				if err := codeError(p.ErrorCode); err != nil {
+					return fmt.Errorf("group %q: partition %d: %w", group, p.PartitionIndex, err)
+				}
+				out[p.PartitionIndex] = p.CommittedOffset
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, o := range out {
+		if o < 0 {
+			missing++
+		}
+	}
+	return out, missing, c.fill(ctx, out, atEarliest)
+}
+
+// fill replaces the offsets that are not known by an end of the log.
+func (c *kafkaClient) fill(ctx context.Context, offsets map[int32]int64, at int64) error {
+	var unknown []int32
+	for p, o := range offsets {
+		if o < 0 {
+			unknown = append(unknown, p)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	ends, err := c.offsets(ctx, unknown, at)
+	for p, o := range ends {
+		offsets[p] = o
+	}
+	return err
+}

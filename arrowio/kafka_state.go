@@ -1,0 +1,53 @@
+package arrowio
+
+import "github.com/sluice-stream/sluice/flow"
+
+// kafkaState is the part of a checkpoint that a restored source keeps until it is opened.
+type kafkaState struct {
+	restored              bool
+	topic                 string
+	parts                 []int32
+	first, next, row, end []int64
+	turn, left            int // of the partitions' turns
+	schema                []byte
+}
+
+// Walk saves and restores, for each partition, where it first started, the next offset, the rows of the message
+// there that were returned, and where it ends; then whose turn it is, and the schema of the messages.
+func (k *Kafka) Walk(v flow.Visitor) {
+	s := &k.saved
+	if !v.Restoring() {
+		k.collect()
+	}
+	v.Visit("topic", &s.topic)
+	v.Visit("partition", &s.parts)
+	v.Visit("first", &s.first)
+	v.Visit("next", &s.next)
+	v.Visit("row", &s.row)
+	v.Visit("end", &s.end)
+	v.Visit("turn", &s.turn)
+	v.Visit("left", &s.left)
+	v.Visit("schema", &s.schema)
+	if !v.Restoring() {
+		return
+	}
+	n := len(s.parts)
+	if n == 0 || len(s.first) != n || len(s.next) != n || len(s.row) != n || len(s.end) != n {
+		v.Fail(flow.Corruptf("kafka: the state of %d partitions has lists of other lengths; use an older checkpoint, or start over with --fresh", n))
+		return
+	}
+	s.restored = true
+}
+
+func (k *Kafka) collect() {
+	k.saved = kafkaState{topic: k.cfg.Topic, schema: k.saved.schema}
+	s := &k.saved
+	for _, p := range k.parts {
+		s.parts = append(s.parts, p.id)
+		s.first, s.next = append(s.first, p.first), append(s.next, p.next)
+		s.row, s.end = append(s.row, p.row), append(s.end, p.end)
+	}
+	if t, ok := k.order.(*turns); ok {
+		s.turn, s.left = t.at, t.left
+	}
+}

@@ -1,0 +1,213 @@
+package arrowio
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/sluice-stream/sluice/flow"
+)
+
+// arrowPayloads decodes messages that are Arrow IPC streams. A message is decoded whole before any of its rows
+// is used, so that a broken one leaves no rows behind.
+//
+// Columns are matched by name: one that a message lacks is null, one that the schema does not have is left out,
+// one of another type makes the message ErrData.
+type arrowPayloads struct {
+	alloc   memory.Allocator
+	schema  *arrow.Schema
+	open    bool // batches are those of the message at offset of partition
+	part    int32
+	offset  int64
+	batches []arrow.Record
+	pieces  []arrow.Record // rows taken since the last columns
+}
+
+func (a *arrowPayloads) add(p int32, r *krecord, from int64, most int) (rows int, whole bool, err error) {
+	if !a.open || a.part != p || a.offset != r.offset {
+		a.drop()
+		if a.batches, err = readMessage(a.alloc, a.schema, r.value); err != nil {
+			return 0, true, err
+		}
+		a.open, a.part, a.offset = true, p, r.offset
+	}
+	for _, b := range a.batches {
+		n := b.NumRows()
+		if from >= n {
+			from -= n
+			continue
+		}
+		to := min(n, from+int64(most-rows))
+		if to == from {
+			return rows, false, nil
+		}
+		a.pieces = append(a.pieces, b.NewSlice(from, to))
+		rows += int(to - from)
+		if to < n {
+			return rows, false, nil
+		}
+		from = 0
+	}
+	a.drop()
+	return rows, true, nil
+}
+
+// full says that enough rows wait: large messages pass on without a copy.
+func (a *arrowPayloads) full() bool {
+	return len(a.pieces) > 0 && a.pieces[0].NumRows() >= 256
+}
+
+func (a *arrowPayloads) columns() ([]arrow.Array, error) {
+	defer func() { a.pieces = releaseAll(a.pieces) }()
+	out := make([]arrow.Array, a.schema.NumFields())
+	for c := range out {
+		col, err := a.column(c)
+		if err != nil {
+			for _, o := range out[:c] {
+				o.Release()
+			}
+			return nil, err
+		}
+		out[c] = col
+	}
+	return out, nil
+}
+
+func (a *arrowPayloads) column(c int) (arrow.Array, error) {
+	switch len(a.pieces) {
+	case 0:
+		return array.MakeArrayOfNull(a.alloc, a.schema.Field(c).Type, 0), nil
+	case 1:
+		col := a.pieces[0].Column(c)
+		col.Retain()
+		return col, nil
+	}
+	parts := make([]arrow.Array, len(a.pieces))
+	for i, p := range a.pieces {
+		parts[i] = p.Column(c)
+	}
+	return array.Concatenate(parts, a.alloc)
+}
+
+func (a *arrowPayloads) drop() {
+	a.batches, a.open = releaseAll(a.batches), false
+}
+
+func (a *arrowPayloads) release() {
+	a.drop()
+	a.pieces = releaseAll(a.pieces)
+}
+
+func releaseAll(recs []arrow.Record) []arrow.Record {
+	for _, r := range recs {
+		r.Release()
+	}
+	return recs[:0]
+}
+
+// readMessage decodes every batch of an IPC stream into records of the schema.
+func readMessage(alloc memory.Allocator, schema *arrow.Schema, value []byte) (out []arrow.Record, err error) {
+	g := newGuard(alloc, len(value))
+	defer func() {
+		if p := recover(); p != nil { // the decoder of broken bytes
+			err = flow.Dataf("arrow_ipc: message of %d bytes is broken: %v", len(value), p)
+		}
+		if err != nil {
+			releaseAll(out)
+			out = nil
+		}
+		g.done(err != nil)
+	}()
+	return readStream(g, schema, value)
+}
+
+func readStream(alloc memory.Allocator, schema *arrow.Schema, value []byte) (out []arrow.Record, err error) {
+	rd, err := ipc.NewReader(bytes.NewReader(value), ipc.WithAllocator(alloc))
+	if err != nil {
+		return nil, flow.Dataf("arrow_ipc: want an Arrow IPC stream, got %d bytes: %w", len(value), err)
+	}
+	defer rd.Release()
+	pick, err := matchColumns(rd.Schema(), schema)
+	if err != nil {
+		return nil, err
+	}
+	for rd.Next() {
+		rec, err := pick.apply(alloc, rd.Record())
+		if err != nil {
+			return out, err
+		}
+		out = append(out, rec)
+	}
+	if rd.Err() != nil {
+		return out, flow.Dataf("arrow_ipc: batch %d of the message: %w", len(out), rd.Err())
+	}
+	return out, nil
+}
+
+// columnPick says which column of a message fills each column of the schema, -1 for none.
+type columnPick struct {
+	schema *arrow.Schema
+	from   []int
+	same   bool // the message has exactly the schema's columns
+}
+
+func matchColumns(got, want *arrow.Schema) (columnPick, error) {
+	p := columnPick{schema: want, from: make([]int, want.NumFields()), same: got.NumFields() == want.NumFields()}
+	for i, f := range want.Fields() {
+		p.from[i] = -1
+		if at := got.FieldIndices(f.Name); len(at) > 0 {
+			p.from[i] = at[0]
+			if g := plainType(got.Field(at[0]).Type); !arrow.TypeEqual(g, f.Type) {
+				return p, flow.Dataf("arrow_ipc: column %q: want %s, got %s", f.Name, f.Type, g)
+			}
+		}
+		p.same = p.same && p.from[i] == i && arrow.TypeEqual(got.Field(i).Type, f.Type)
+	}
+	return p, nil
+}
+
+// apply returns rec as a record of the schema, owned by the caller.
+func (p columnPick) apply(alloc memory.Allocator, rec arrow.Record) (arrow.Record, error) {
+	cols := make([]arrow.Array, len(p.from))
+	for i, at := range p.from {
+		var err error
+		switch {
+		case at < 0:
+			cols[i] = array.MakeArrayOfNull(alloc, p.schema.Field(i).Type, int(rec.NumRows()))
+		case p.same:
+			cols[i] = rec.Column(at)
+			cols[i].Retain()
+		default:
+			cols[i], err = plainColumn(alloc, rec.Column(at))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("arrow_ipc: column %q: %w", p.schema.Field(i).Name, err)
+		}
+		defer cols[i].Release()
+	}
+	return array.NewRecord(p.schema, cols, rec.NumRows()), nil
+}
+
+// messageSchema returns the columns of an IPC stream, in plain types.
+func messageSchema(value []byte) (s *arrow.Schema, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = flow.Dataf("arrow_ipc: schema is broken: %v", p)
+		}
+	}()
+	rd, err := ipc.NewReader(bytes.NewReader(value))
+	if err != nil {
+		return nil, err
+	}
+	defer rd.Release()
+	fields := rd.Schema().Fields()
+	for i := range fields {
+		fields[i].Type = plainType(fields[i].Type)
+		fields[i].Nullable = true
+	}
+	return arrow.NewSchema(fields, nil), nil
+}

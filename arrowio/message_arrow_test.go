@@ -1,0 +1,179 @@
+package arrowio
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/sluice-stream/sluice/flow"
+)
+
+// streamOf writes an IPC stream of batches with the numbers [from, to) in column n and their names in s.
+func streamOf(t testing.TB, batches ...[2]int) []byte {
+	t.Helper()
+	schema := arrow.NewSchema([]arrow.Field{{Name: "n", Type: arrow.PrimitiveTypes.Int64}, {Name: "s", Type: arrow.BinaryTypes.String}}, nil)
+	var b bytes.Buffer
+	w := ipc.NewWriter(&b, ipc.WithSchema(schema))
+	for _, r := range batches {
+		rb := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+		for n := r[0]; n < r[1]; n++ {
+			rb.Field(0).(*array.Int64Builder).Append(int64(n))
+			rb.Field(1).(*array.StringBuilder).Append(fmt.Sprint("s", n))
+		}
+		if err := w.Write(rb.NewRecord()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func sendValues(t testing.TB, addrs []string, topic string, partition int32, values ...[]byte) {
+	t.Helper()
+	recs := make([]*kgo.Record, len(values))
+	for i, v := range values {
+		recs[i] = &kgo.Record{Topic: topic, Partition: partition, Value: v, Timestamp: time.UnixMilli(int64(i))}
+	}
+	sendAll(t, addrs, nil, recs...)
+}
+
+func arrowConfig(addrs []string) KafkaConfig {
+	c := kafkaConfig(addrs, "x")
+	c.Format = formatArrow
+	return c
+}
+
+func TestArrowMessagesEveryBatchAndRestore(t *testing.T) {
+	_, addrs := fakeKafka(t, kfake.SeedTopics(2, "x"))
+	sendValues(t, addrs, "x", 0, streamOf(t, [2]int{0, 3}, [2]int{3, 3}, [2]int{3, 7}), streamOf(t), streamOf(t, [2]int{7, 8}))
+	sendValues(t, addrs, "x", 1, streamOf(t, [2]int{8, 20}))
+	for _, merge := range []string{mergeNone, mergeTimestamp} {
+		c := arrowConfig(addrs)
+		c.Merge = merge
+		all := pollAll(t, openKafka(t, kafkaEnv(t, nil), c, nil), 1000)
+		if len(all) != 20 || all[4] != "4 s4 0 0" {
+			t.Fatalf("want 20 rows, the fifth from partition 0, offset 0, got %q", all)
+		}
+		for at := range 21 {
+			for _, most := range []int{1, 5} {
+				first := openKafka(t, kafkaEnv(t, nil), c, nil)
+				head := pollRows(t, first, at)
+				second := openKafka(t, kafkaEnv(t, nil), c, keepState(first))
+				equalRows(t, append(head, pollAll(t, second, most)...), all)
+				first.Close()
+				second.Close()
+			}
+		}
+	}
+}
+
+func TestArrowMessagesThatAreBroken(t *testing.T) {
+	_, addrs := fakeKafka(t, kfake.SeedTopics(1, "x"))
+	whole := streamOf(t, [2]int{0, 3}, [2]int{3, 6})
+	cut := whole[:len(whole)-60]
+	garbled := bytes.Clone(whole)
+	for i := 300; i < 420; i++ {
+		garbled[i] ^= 0x5a
+	}
+	sendValues(t, addrs, "x", 0, streamOf(t, [2]int{0, 1}), cut, []byte("no arrow"), garbled, []byte{}, whole)
+	var bad kafkaRejects
+	rows := pollAll(t, openKafka(t, kafkaEnv(t, &bad), arrowConfig(addrs), nil), 2)
+	if len(rows) != 7 {
+		t.Fatalf("want the rows of the first and the last message, got %q", rows)
+	}
+	if len(bad) != 4 || !bytes.Equal(bad[0].Raw, cut) || bad[3].Offset != 4 {
+		t.Fatalf("want four rejections with their bytes, got %v", bad)
+	}
+}
+
+func TestArrowMessagesWhoseSchemaChanges(t *testing.T) {
+	_, addrs := fakeKafka(t, kfake.SeedTopics(1, "x"))
+	i, f, s := arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Float64, arrow.BinaryTypes.String
+	pack := func(names []string, types []arrow.DataType, json string) []byte {
+		var fields []arrow.Field
+		for c, n := range names {
+			fields = append(fields, arrow.Field{Name: n, Type: types[c], Nullable: true})
+		}
+		rec, _, err := array.RecordFromJSON(memory.DefaultAllocator, arrow.NewSchema(fields, nil), strings.NewReader(json))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := packRows(rec, 0, rec.NumRows())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	dict := &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}
+	sendValues(t, addrs, "x", 0,
+		pack([]string{"n", "s"}, []arrow.DataType{i, s}, `[{"n":1,"s":"a"}]`),
+		pack([]string{"s", "more", "n"}, []arrow.DataType{s, f, i}, `[{"n":2,"s":"b","more":1.5}]`),
+		pack([]string{"n"}, []arrow.DataType{i}, `[{"n":3}]`),
+		pack([]string{"n", "s"}, []arrow.DataType{f, s}, `[{"n":4,"s":"d"}]`),
+		pack([]string{"n", "s"}, []arrow.DataType{i, dict}, `[{"n":5,"s":"e"},{"n":6,"s":null},{"n":7,"s":"e"}]`),
+		pack([]string{"n", "s"}, []arrow.DataType{i, arrow.BinaryTypes.LargeString}, `[{"n":8,"s":"h"}]`),
+	)
+	var bad kafkaRejects
+	c := arrowConfig(addrs)
+	c.Meta = nil
+	rows := pollAll(t, openKafka(t, kafkaEnv(t, &bad), c, nil), 100)
+	equalRows(t, rows, []string{"1 a", "2 b", "3 (null)", "5 e", "6 (null)", "7 e", "8 h"})
+	if len(bad) != 1 || !strings.Contains(bad[0].Reason, `column "n": want int64, got float64`) {
+		t.Fatalf("want the changed type rejected, got %v", bad)
+	}
+}
+
+func TestArrowTopicThatIsJSON(t *testing.T) {
+	_, addrs := fakeKafka(t, kfake.SeedTopics(1, "x"))
+	sendAll(t, addrs, nil, numberedUpTo("x", 3)...)
+	k, err := NewKafka(arrowConfig(addrs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Open(t.Context(), kafkaEnv(t, nil)); err == nil || !strings.Contains(err.Error(), "set format: json") {
+		t.Fatalf("want a suggestion, got %v", err)
+	}
+}
+
+func TestArrowDeclaredSchema(t *testing.T) {
+	_, addrs := fakeKafka(t, kfake.SeedTopics(1, "x"))
+	sendValues(t, addrs, "x", 0, streamOf(t, [2]int{0, 2}))
+	c := arrowConfig(addrs)
+	c.Meta, c.Schema = nil, flow.Ordered[string]{{Key: "s", Value: "utf8"}}
+	equalRows(t, pollAll(t, openKafka(t, kafkaEnv(t, nil), c, nil), 9), []string{"s0", "s1"})
+}
+
+// FuzzReadMessage: whatever the bytes, the answer is rows or ErrData, and no buffer is forgotten.
+func FuzzReadMessage(f *testing.F) {
+	schema := arrow.NewSchema([]arrow.Field{{Name: "n", Type: arrow.PrimitiveTypes.Int64}, {Name: "s", Type: arrow.BinaryTypes.String}}, nil)
+	whole := streamOf(f, [2]int{0, 3}, [2]int{3, 6})
+	f.Add(whole, 0, byte(0))
+	for _, at := range []int{9, 200, 310, 330, 350, 400} {
+		f.Add(whole, at, byte(0x5a))
+	}
+	f.Fuzz(func(t *testing.T, b []byte, at int, flip byte) {
+		b = bytes.Clone(b)
+		if len(b) > 0 {
+			b[uint(at)%uint(len(b))] ^= flip
+		}
+		alloc := memory.NewCheckedAllocator(memory.NewGoAllocator())
+		recs, err := readMessage(alloc, schema, b)
+		if err != nil && !errors.Is(err, flow.ErrData) {
+			t.Fatalf("want ErrData, got %v", err)
+		}
+		releaseAll(recs)
+		alloc.AssertSize(t, 0)
+	})
+}

@@ -1,0 +1,64 @@
+// Command sluice turns event streams into learned, selected, cleaned embeddings.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	_ "github.com/sluice-stream/sluice/arrowio"
+	_ "github.com/sluice-stream/sluice/features"
+	"github.com/sluice-stream/sluice/flow"
+	_ "github.com/sluice-stream/sluice/learn/optim"
+	_ "github.com/sluice-stream/sluice/operators"
+	_ "github.com/sluice-stream/sluice/sinks"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := root().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, message(err))
+		os.Exit(exitCode(err))
+	}
+}
+
+func root() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sluice",
+		Short: "Learn from event streams: gated features, embeddings, exactly once",
+		Long: "Sluice reads Kafka topics or files as Arrow records, learns from them while they pass, and writes\n" +
+			"scored rows and embeddings to Parquet. One YAML file describes a pipeline.",
+		Example:       "  sluice run                 run ./pipeline.yaml\n  sluice list sources        what can stand under `source:`\n  sluice create data.parquet print a pipeline for a file",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	cmd.AddCommand(runCmd(), lintCmd(), listCmd(), inspectCmd(), queryCmd(), createCmd(), experimentCmd(), benchCmd())
+	return cmd
+}
+
+// message is what a user reads of an error.
+func message(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "stopped; run again to go on from the newest checkpoint"
+	}
+	return err.Error()
+}
+
+// exitCode tells scripts the class of an error: 2 configuration, 3 data, 4 passing, 5 damaged state, 130 stopped.
+func exitCode(err error) int {
+	for _, c := range []struct {
+		class error
+		code  int
+	}{{flow.ErrConfig, 2}, {flow.ErrData, 3}, {flow.ErrTransient, 4}, {flow.ErrCorrupt, 5}, {context.Canceled, 130}} {
+		if errors.Is(err, c.class) {
+			return c.code
+		}
+	}
+	return 1
+}

@@ -1,0 +1,82 @@
+package optim
+
+import (
+	"github.com/sluice-stream/sluice/check"
+	"github.com/sluice-stream/sluice/learn"
+)
+
+func init() {
+	learn.Register(learn.Optimizers, learn.Entry[AdaGradConfig, learn.Optimizer]{
+		Name:    "adagrad",
+		Summary: "A rate of its own for every weight, that falls with the squares of its gradients: good for sparse features online.",
+		Source:  "Duchi, Hazan, Singer 2011; torch.optim.Adagrad",
+		Example: "{lr: 0.03}",
+		Default: AdaGradConfig{Rate: 0.03, Eps: 1e-10},
+		Build:   func(c AdaGradConfig) (learn.Optimizer, error) { return NewAdaGrad(c) },
+	})
+}
+
+// AdaGradConfig is the settings of AdaGrad.
+type AdaGradConfig struct {
+	Rate    float64 `yaml:"lr" doc:"learning rate, > 0"`
+	Eps     float64 `yaml:"eps" doc:"added to the root of the sum of squares, > 0"`
+	Initial float64 `yaml:"initial_accumulator" doc:"first value of each sum of squares, >= 0"`
+}
+
+// Validate checks the ranges.
+func (c AdaGradConfig) Validate() error {
+	return check.All(
+		check.Positive("lr", c.Rate),
+		check.Positive("eps", c.Eps),
+		check.NotNegative("initial_accumulator", c.Initial),
+	)
+}
+
+// AdaGrad is the optimizer of the same name. A row that is not touched does not change, which is exact: its
+// gradient is zero.
+type AdaGrad struct {
+	cfg  AdaGradConfig
+	wide widen
+}
+
+// NewAdaGrad makes the optimizer; its error lists every setting out of range.
+func NewAdaGrad(c AdaGradConfig) (*AdaGrad, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return &AdaGrad{cfg: c}, nil
+}
+
+// LR returns the learning rate.
+func (a *AdaGrad) LR() float64 { return a.cfg.Rate }
+
+// Walk visits nothing: the sums live with the parameters.
+func (a *AdaGrad) Walk(learn.Visitor) {}
+
+// Step moves each parameter against its gradient:
+//
+//	s += g*g;  w -= lr * g / (sqrt(s) + eps)
+func (a *AdaGrad) Step(updates []learn.Update) error {
+	lr, eps := float32(a.cfg.Rate), float32(a.cfg.Eps)
+	for _, u := range updates {
+		if err := checkUpdate("adagrad", u); err != nil {
+			return err
+		}
+		grad := u.Grad
+		if u.Param.Penalty != nil {
+			grad, u.Rows = a.wide.whole(u), nil
+		}
+		w, s := u.Param.Data(), u.Param.Slot("sum", float32(a.cfg.Initial))
+		spans(u, grad, func(d int, g []float32) {
+			w, s := w[d:d+len(g)], s[d:d+len(g)]
+			for i, gi := range g {
+				if gi != 0 { // a zero changes nothing, and a root and a division cost
+					s[i] += gi * gi
+					w[i] -= lr * gi / (sqrt32(s[i]) + eps)
+				}
+			}
+		})
+		u.Param.Updates++
+	}
+	return nil
+}

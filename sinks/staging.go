@@ -1,0 +1,200 @@
+package sinks
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sluice-stream/sluice/flow"
+	"github.com/sluice-stream/sluice/internal/vfs"
+)
+
+// stagingDir lies below the sink's path; the leading dot hides it from pyarrow's dataset discovery and from
+// globs of one level. stageExt hides the files in it from **/*.parquet in DuckDB and Polars; a Polars scan of
+// the folder itself says that extensions differ while stages exist, instead of reading rows that may yet go.
+const (
+	stagingDir = ".staging"
+	stageExt   = ".stage"
+)
+
+// staging is a set of files of one prefix and extension that become visible by checkpoints.
+type staging struct {
+	fs     vfs.FS
+	dir    string
+	prefix string // "part"
+	ext    string // ".parquet"
+	single bool   // one file a checkpoint: its name holds no number
+	keep   int    // newest versions that stay visible; 0: all, a checkpoint adds rows and replaces none
+}
+
+// name is that of file n of checkpoint id: part-00000007-0000.parquet, or embeddings-00000007.parquet.
+func (s *staging) name(id flow.CheckpointID, n int) string {
+	if s.single {
+		return fmt.Sprintf("%s-%s%s", s.prefix, id, s.ext)
+	}
+	return fmt.Sprintf("%s-%s-%04d%s", s.prefix, id, n, s.ext)
+}
+
+// parse takes the checkpoint out of a name; ok is false for every file that is not of this set.
+func (s *staging) parse(name string) (id flow.CheckpointID, ok bool) {
+	rest, ok := strings.CutPrefix(name, s.prefix+"-")
+	if !ok {
+		return 0, false
+	}
+	if rest, ok = strings.CutSuffix(rest, s.ext); !ok {
+		return 0, false
+	}
+	first, number, has := strings.Cut(rest, "-")
+	v, err := strconv.ParseUint(first, 10, 64)
+	if err != nil || has == s.single {
+		return 0, false
+	}
+	n := 0
+	if has {
+		if n, err = strconv.Atoi(number); err != nil {
+			return 0, false
+		}
+	}
+	return flow.CheckpointID(v), s.name(flow.CheckpointID(v), n) == name
+}
+
+type named struct {
+	id   flow.CheckpointID
+	name string
+}
+
+// list returns the files of this set in dir whose names end with ext behind their own, in order; name is
+// without ext.
+func (s *staging) list(dir, ext string) ([]named, error) {
+	ents, err := s.fs.ReadDir(dir)
+	if err != nil {
+		return nil, s.fail("cannot list", dir, err)
+	}
+	var out []named
+	for _, e := range ents {
+		name, ok := strings.CutSuffix(e.Name(), ext)
+		if !ok || e.IsDir() {
+			continue
+		}
+		if id, ok := s.parse(name); ok {
+			out = append(out, named{id, name})
+		}
+	}
+	return out, nil
+}
+
+func (s *staging) stages() string { return filepath.Join(s.dir, stagingDir) }
+
+// stage is where the file called name is written.
+func (s *staging) stage(name string) string { return filepath.Join(s.stages(), name+stageExt) }
+
+// probe finds out early whether files can be made below the path at all.
+func (s *staging) probe() error {
+	path := filepath.Join(s.stages(), s.prefix+s.ext+".probe")
+	f, err := s.fs.Create(path)
+	if err != nil {
+		return s.fail("cannot write to", s.dir, err)
+	}
+	if err := f.Close(); err != nil {
+		return s.fail("cannot write to", s.dir, err)
+	}
+	if err := s.fs.Remove(path); err != nil {
+		return s.fail("cannot write to", s.dir, err)
+	}
+	return nil
+}
+
+// commit makes the stages of id visible and drops versions that are too old. It may be repeated.
+func (s *staging) commit(id flow.CheckpointID) error {
+	return s.publish(func(f named) bool { return f.id == id }, id)
+}
+
+// recover removes what is beyond last and makes visible what a checkpoint up to last had prepared.
+func (s *staging) recover(last flow.CheckpointID) error {
+	staged, err := s.list(s.stages(), stageExt)
+	if err != nil {
+		return err
+	}
+	visible, err := s.list(s.dir, "")
+	if err != nil {
+		return err
+	}
+	for _, f := range staged {
+		if f.id > last {
+			if err := s.remove(s.stage(f.name)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, f := range visible {
+		if f.id > last {
+			if err := s.remove(filepath.Join(s.dir, f.name)); err != nil {
+				return err
+			}
+		}
+	}
+	return s.publish(func(f named) bool { return f.id <= last }, last)
+}
+
+func (s *staging) publish(want func(named) bool, upTo flow.CheckpointID) error {
+	files, err := s.list(s.stages(), stageExt)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if !want(f) {
+			continue
+		}
+		to := filepath.Join(s.dir, f.name)
+		if err := s.fs.Rename(s.stage(f.name), to); err != nil {
+			return s.fail("cannot make visible", to, err)
+		}
+	}
+	return s.prune(upTo)
+}
+
+// prune removes all but the newest versions up to id. New ones are visible before old ones go.
+func (s *staging) prune(id flow.CheckpointID) error {
+	if s.keep == 0 {
+		return nil
+	}
+	files, err := s.list(s.dir, "")
+	if err != nil {
+		return err
+	}
+	var ids []flow.CheckpointID
+	for _, f := range files {
+		if f.id <= id && !slices.Contains(ids, f.id) {
+			ids = append(ids, f.id)
+		}
+	}
+	slices.Sort(ids)
+	if len(ids) <= s.keep {
+		return nil
+	}
+	oldest := ids[len(ids)-s.keep]
+	for _, f := range files {
+		if f.id < oldest {
+			if err := s.remove(filepath.Join(s.dir, f.name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *staging) remove(path string) error {
+	if err := s.fs.Remove(path); err != nil {
+		return s.fail("cannot remove", path, err)
+	}
+	return nil
+}
+
+// tidy removes the staging folder when nothing is left in it.
+func (s *staging) tidy() {
+	if ents, err := s.fs.ReadDir(s.stages()); err == nil && len(ents) == 0 {
+		_ = s.fs.Remove(s.stages()) // an empty hidden folder harms no one
+	}
+}
