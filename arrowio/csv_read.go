@@ -85,7 +85,7 @@ func (c csvFormat) start(r *csvReader, f inputFile, row int64) error {
 func (r *csvReader) next(context.Context) (chunk, error) {
 	c := chunk{first: r.row}
 	rows, size := 0, 0
-	for rows+len(c.bad) < textRows && size < jsonFullBytes {
+	for rows+len(c.bad) < textRows && size < recordBytes {
 		reason, err := r.split.next()
 		if err == io.EOF {
 			break

@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-stream/sluice/flow"
 )
 
-// jsonFullBytes is how much payload one record may hold: well below the 2 GiB that a utf8 column can address.
-const jsonFullBytes = 64 << 20
+// recordBytes is how much payload one record may hold: well below the 2 GiB that a utf8 column can address.
+const recordBytes = 64 << 20
 
 // jsonDecoder turns JSON objects into rows of one schema. Not safe for concurrent use.
 //
@@ -101,7 +101,7 @@ func (d *jsonDecoder) Append(payload []byte) error {
 func (d *jsonDecoder) Len() int { return d.rows }
 
 // Full says that Record is due, whatever the number of rows: a utf8 column has an end.
-func (d *jsonDecoder) Full() bool { return d.bytes >= jsonFullBytes }
+func (d *jsonDecoder) Full() bool { return d.bytes >= recordBytes }
 
 // Record returns the rows since the last call, owned by the caller, and starts over.
 func (d *jsonDecoder) Record() arrow.Record {

@@ -126,6 +126,9 @@ func readMessage(alloc memory.Allocator, schema *arrow.Schema, value []byte) (ou
 }
 
 func readStream(alloc memory.Allocator, schema *arrow.Schema, value []byte) (out []arrow.Record, err error) {
+	if err := verifyStream(value); err != nil {
+		return nil, flow.Dataf("arrow_ipc: message of %d bytes is broken: %w", len(value), err)
+	}
 	rd, err := ipc.NewReader(bytes.NewReader(value), ipc.WithAllocator(alloc))
 	if err != nil {
 		return nil, flow.Dataf("arrow_ipc: want an Arrow IPC stream, got %d bytes: %w", len(value), err)
@@ -141,6 +144,9 @@ func readStream(alloc memory.Allocator, schema *arrow.Schema, value []byte) (out
 			return out, err
 		}
 		out = append(out, rec)
+		if err := verifyColumns(rec); err != nil {
+			return out, flow.Dataf("arrow_ipc: batch %d of the message: %w", len(out)-1, err)
+		}
 	}
 	if rd.Err() != nil {
 		return out, flow.Dataf("arrow_ipc: batch %d of the message: %w", len(out), rd.Err())
@@ -199,6 +205,9 @@ func messageSchema(value []byte) (s *arrow.Schema, err error) {
 			err = flow.Dataf("arrow_ipc: schema is broken: %v", p)
 		}
 	}()
+	if err := verifyStream(value); err != nil {
+		return nil, err
+	}
 	rd, err := ipc.NewReader(bytes.NewReader(value))
 	if err != nil {
 		return nil, err

@@ -211,6 +211,7 @@ func (m *CTR) step(us []learn.Update) error {
 
 // forward returns the logits [B].
 func (m *CTR) forward(b *learn.Batch) (*autograd.Var, error) {
+	b.Forget()
 	f := learn.Features{Rows: b.Rows, Fields: b.Fields}
 	if m.tables.emb != nil {
 		x, err := m.values(m.tables.emb, b)

@@ -82,9 +82,8 @@ type Fit struct {
 	best     [][]float32 // weights of the best epoch, one a parameter
 	snapshot [][]float32 // weights to retrain from
 
-	b      learn.Batch
-	order  []int32
-	scores []float32
+	b     learn.Batch
+	order []int32
 }
 
 // NewFit prepares training of m, which must be new. batch is the rows of an update. Nothing is trained yet: call

@@ -1,8 +1,6 @@
 package features
 
 import (
-	"math"
-
 	"github.com/sluice-stream/sluice/check"
 	"github.com/sluice-stream/sluice/learn"
 	"github.com/sluice-stream/sluice/learn/optim"
@@ -155,17 +153,6 @@ func (g *OptFS) factors(tp *autograd.Tape, ids *learn.IDs) *autograd.Var {
 	})
 }
 
-// penalize adds the gradient of lambda * sum sigmoid(tau*gc).
-func (g *OptFS) penalize(value, grad []float32) {
-	tau, lambda := g.Tau(), g.cfg.Lambda
-	if g.cfg.LambdaUnit == "per_batch" {
-		lambda /= float64(max(g.batches, 1))
-	}
-	for i, v := range value {
-		grad[i] += float32(lambda * tau * slope(tau*float64(v)))
-	}
-}
-
 // Value returns the factor of a table row, and whether gc > 0.
 func (g *OptFS) Value(row int32) (gate float32, keep bool) {
 	raw := float32(g.cfg.Start) // a row that no batch has brought yet
@@ -197,12 +184,4 @@ func (g *OptFS) Saturated() float64 {
 		}
 	}
 	return float64(n) / float64(max(g.gc.Rows(), 1))
-}
-
-func sigmoid(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
-
-// slope is sigmoid(z)*sigmoid(-z), from one exponential that cannot overflow.
-func slope(z float64) float64 {
-	e := math.Exp(-math.Abs(z))
-	return e / ((1 + e) * (1 + e))
 }

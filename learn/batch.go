@@ -80,8 +80,11 @@ func (d *IDs) Values() int {
 	return len(d.Inverse)
 }
 
-// Reset empties the batch and keeps its buffers. Call it before the batch is filled again: it forgets what
-// Touched found.
+// Forget drops what Touched found. A model calls it at the start of each step, so that a batch may be changed by
+// hand between two.
+func (b *Batch) Forget() { b.valid = false }
+
+// Reset empties the batch and keeps its buffers.
 func (b *Batch) Reset() {
 	b.Rows, b.valid = 0, false
 	b.IDs, b.Offsets, b.Labels, b.Weights = b.IDs[:0], b.Offsets[:0], b.Labels[:0], b.Weights[:0]

@@ -85,7 +85,7 @@ func (c *chain) take(it item) error {
 	}
 	c.rows = it.rows
 	for _, r := range it.rejected {
-		c.reject.add(r)
+		c.refuse(r)
 	}
 	if it.rec != nil && it.rec.NumRows() > 0 {
 		c.reject.seen(it.rec.NumRows())
@@ -101,6 +101,13 @@ func (c *chain) take(it item) error {
 		return c.checkpoint(it.source, false)
 	}
 	return nil
+}
+
+// refuse takes a rejected row. Later passes over the input meet the same rows again: the first one has told.
+func (c *chain) refuse(r flow.Rejection) {
+	if c.pass == 0 {
+		c.reject.add(r)
+	}
 }
 
 // endOfPass finishes a pass over the input and says whether the source is to start over.

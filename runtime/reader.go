@@ -20,7 +20,7 @@ type item struct {
 	barrier  bool   // a checkpoint is due here
 	eof      bool   // the input ended
 	source   []byte // state of the source behind this item, with barrier and eof
-	rows     int64  // delivered so far, this item included
+	rows     int64  // delivered in this pass, this item included
 }
 
 const (
@@ -57,6 +57,7 @@ func (r *reader) run(ctx context.Context) error {
 		if err := r.source.(flow.Rewinder).Rewind(ctx); err != nil {
 			return err
 		}
+		r.rows = 0
 		if err := r.send(ctx, item{barrier: true}); err != nil {
 			return err
 		}

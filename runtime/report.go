@@ -15,6 +15,7 @@ type Result struct {
 	Seconds     float64                       `json:"seconds"`
 	RowsPerS    float64                       `json:"rows_per_s"`
 	Metrics     map[string]float64            `json:"metrics"`
+	Window      map[string]float64            `json:"window,omitempty"` // the newest rows
 	Valid       map[string]float64            `json:"valid,omitempty"`
 	Baselines   map[string]map[string]float64 `json:"baselines"`
 	Gate        map[string]float64            `json:"gate,omitempty"`
@@ -27,7 +28,7 @@ type Result struct {
 
 func (r *Result) fill(rows, rejected int64, rep flow.Report) {
 	r.Rows, r.Rejected, r.Trained = rows, rejected, rep.Trained
-	r.Metrics, r.Valid, r.Baselines, r.Gate, r.Notes = rep.Metrics, rep.Valid, rep.Baselines, rep.Gate, rep.Notes
+	r.Metrics, r.Window, r.Valid, r.Baselines, r.Gate, r.Notes = rep.Metrics, rep.Window, rep.Valid, rep.Baselines, rep.Gate, rep.Notes
 }
 
 // Progress is a snapshot of a running pipeline.

@@ -146,7 +146,7 @@ func (r *run) newest() (*state.Checkpoint, error) {
 // are the chain's.
 func (c *chain) rejecter() func(stage string) func(flow.Rejection) {
 	return func(stage string) func(flow.Rejection) {
-		add := c.reject.add
+		add := c.refuse
 		if stage == "source" {
 			add = c.read.reject
 		}
@@ -165,7 +165,7 @@ func (r *run) recover(ctx context.Context, from *state.Checkpoint, c *chain) err
 		c.id, c.rows, c.pass = flow.CheckpointID(from.Checkpoint), from.Rows, from.Pass
 		c.reject.total, c.read.rows = from.Rejected, from.Rows
 		r.result.ResumedFrom = from.Checkpoint
-		if r.opts.Observer != nil {
+		if r.opts.Observer != nil && !from.Final {
 			r.opts.Observer.Resumed(c.id, c.rows)
 		}
 	}

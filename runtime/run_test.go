@@ -132,7 +132,7 @@ func TestFinishedRunDoesNothing(t *testing.T) {
 func TestDiesAnywhereEndsEqual(t *testing.T) {
 	for name, settings := range map[string][2]string{
 		"online": {"{rows: 90, bad: 9, piece: 8}", "{batch: 7}"},
-		"epochs": {"{rows: 45, piece: 8}", "{batch: 7, epochs: 3}"},
+		"epochs": {"{rows: 45, bad: 9, piece: 8}", "{batch: 7, epochs: 3}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -162,6 +162,13 @@ func TestDiesAnywhereEndsEqual(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestLaterPassesDoNotCountTwice(t *testing.T) {
+	res, err := Run(context.Background(), pipeline(t, file(t.TempDir(), "{rows: 45, bad: 9}", "{epochs: 2}")), Options{FS: quick{}})
+	if err != nil || res.Rows != 40 || res.Rejected != 5 {
+		t.Errorf("want 40 rows and 5 rejected over two passes, got %+v, %v", res, err)
 	}
 }
 

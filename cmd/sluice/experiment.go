@@ -81,7 +81,7 @@ func experimentRunCmd(root *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o := experiment.Options{Seeds: seeds, Pipeline: runQuietly, Progress: progressTo(cmd.ErrOrStderr())}
+			o := experiment.Options{Seeds: seeds, Pipeline: runQuietly, Progress: progressTo(cmd.ErrOrStderr(), s.FigureNames()[0])}
 			if !noCache {
 				if o.Cache, err = experiment.NewCache(); err != nil {
 					return err
@@ -143,14 +143,18 @@ func runQuietly(ctx context.Context, name string, text []byte) ([]byte, error) {
 	return json.Marshal(res)
 }
 
-// progressTo writes one line a run.
-func progressTo(w io.Writer) func(string, uint64, experiment.Figures, time.Duration, bool) {
+// progressTo writes one line a run, with one of its figures.
+func progressTo(w io.Writer, figure string) func(string, uint64, experiment.Figures, time.Duration, bool) {
 	return func(arm string, seed uint64, f experiment.Figures, took time.Duration, cached bool) {
 		how := fmt.Sprintf("%.1f s", took.Seconds())
 		if cached {
 			how = "cached"
 		}
-		fmt.Fprintf(w, "%s, seed %d: %d figures (%s)\n", arm, seed, len(f), how)
+		value := "not measured"
+		if v, ok := f[figure]; ok {
+			value = fmt.Sprintf("%.4f", v)
+		}
+		fmt.Fprintf(w, "%s, seed %d: %s %s (%s)\n", arm, seed, figure, value, how)
 	}
 }
 

@@ -58,7 +58,7 @@ func (c *console) summary(r *runtime.Result, file string) {
 	} else {
 		c.line("%s: %s rows in %.1f s (%s rows/s), %s rejected", r.Pipeline, count(r.Rows), r.Seconds, count(int64(r.RowsPerS)), count(r.Rejected))
 	}
-	fmt.Fprint(c, metricTable(flow.Report{Metrics: r.Metrics, Valid: r.Valid, Baselines: r.Baselines}))
+	fmt.Fprint(c, metricTable(flow.Report{Metrics: r.Metrics, Window: r.Window, Valid: r.Valid, Baselines: r.Baselines}))
 	if g := r.Gate; g != nil {
 		c.line("gate: keeps %s of %s features (%s)", count(int64(g["kept"])), count(int64(g["features"])), percent(int64(g["kept"]), int64(g["features"])))
 	}

@@ -21,7 +21,7 @@ type Manifest struct {
 	Pipeline   string          `json:"pipeline"`
 	Identity   json.RawMessage `json:"identity"` // settings that must not change between runs
 	Checkpoint uint64          `json:"checkpoint"`
-	Rows       int64           `json:"rows"`     // rows that the source has delivered
+	Rows       int64           `json:"rows"`     // rows that the source has delivered in this pass
 	Rejected   int64           `json:"rejected"` // rows in the dead letters
 	Pass       int             `json:"pass"`     // how often the source has started over
 	Final      bool            `json:"final"`    // the run is finished

@@ -70,10 +70,9 @@ func (a *AdaGrad) Step(updates []learn.Update) error {
 		spans(u, grad, func(d int, g []float32) {
 			w, s := w[d:d+len(g)], s[d:d+len(g)]
 			for i, gi := range g {
-				if gi != 0 { // a zero changes nothing, and a root and a division cost
-					s[i] += gi * gi
-					w[i] -= lr * gi / (sqrt32(s[i]) + eps)
-				}
+				sum := s[i] + gi*gi
+				s[i] = sum
+				w[i] -= lr * gi / (sqrt32(sum) + eps)
 			}
 		})
 		u.Param.Updates++
