@@ -127,6 +127,9 @@ func (s *fileSource) settle(ctx context.Context) error {
 	return nil
 }
 
+// Origin is the path of the files.
+func (s *fileSource) Origin() string { return s.path }
+
 // Schema returns the columns of the files and those that meta asks for.
 func (s *fileSource) Schema() *arrow.Schema { return s.out }
 

@@ -115,6 +115,9 @@ func NewKafka(c KafkaConfig) (*Kafka, error) {
 	return &Kafka{cfg: c}, nil
 }
 
+// Origin is the topic.
+func (k *Kafka) Origin() string { return k.cfg.Topic }
+
 // Schema returns the columns of the messages, then those of meta.
 func (k *Kafka) Schema() *arrow.Schema { return k.schema }
 

@@ -90,6 +90,12 @@ type Rewinder interface {
 	Rewind(ctx context.Context) error
 }
 
+// Originator is a source of one topic, file or folder; its name stands in rejections of rows that do not carry it.
+type Originator interface{ Origin() string }
+
+// Placed is a sink with a folder of its own: two sinks of a pipeline must not share one.
+type Placed interface{ Place() string }
+
 // Sized is a bounded source that knows how many rows it holds in all.
 type Sized interface{ Rows() int64 }
 

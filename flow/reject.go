@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"bytes"
+
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 )
@@ -63,7 +65,7 @@ func RejectRow(rec arrow.Record, i int, stage, reason string) Rejection {
 	defer row.Release()
 	raw, err := row.MarshalJSON()
 	if err == nil && len(raw) > 2 { // a JSON array of one row
-		r.Raw = raw[1 : len(raw)-1]
+		r.Raw = bytes.TrimSpace(raw[1 : len(raw)-1])
 	}
 	return r
 }

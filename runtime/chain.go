@@ -17,6 +17,7 @@ type chain struct {
 	g      *graph
 	env    flow.Env
 	store  *state.Store // nil without checkpoints
+	origin string       // topic or path of the source, for rows that do not carry it
 	read   *reader
 	emits  []flow.Emit // emits[i] hands a record to stage i; the last one to the sinks
 	ctx    context.Context
@@ -87,12 +88,14 @@ func (c *chain) take(it item) error {
 	for _, r := range it.rejected {
 		c.refuse(r)
 	}
+	rows := int64(len(it.rejected))
 	if it.rec != nil && it.rec.NumRows() > 0 {
-		c.reject.seen(it.rec.NumRows())
+		rows += it.rec.NumRows()
 		if err := c.emits[0](it.rec); err != nil {
 			return err
 		}
 	}
+	c.reject.seen(rows)
 	if err := c.bury(); err != nil {
 		return err
 	}
@@ -105,9 +108,13 @@ func (c *chain) take(it item) error {
 
 // refuse takes a rejected row. Later passes over the input meet the same rows again: the first one has told.
 func (c *chain) refuse(r flow.Rejection) {
-	if c.pass == 0 {
-		c.reject.add(r)
+	if c.pass > 0 {
+		return
 	}
+	if r.Topic == "" {
+		r.Topic = c.origin
+	}
+	c.reject.add(r)
 }
 
 // endOfPass finishes a pass over the input and says whether the source is to start over.
@@ -115,7 +122,7 @@ func (c *chain) endOfPass(it item) (again bool, err error) {
 	if err := c.flush(); err != nil {
 		return false, err
 	}
-	if err := c.reject.verdict(c.g.MaxRejected, true); err != nil {
+	if err := c.reject.verdict(c.g.MaxRejected, true, c.id == 0 && c.pass == 0); err != nil {
 		return false, err
 	}
 	for c.g.replay != nil {

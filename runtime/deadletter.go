@@ -16,7 +16,8 @@ import (
 type rejects struct {
 	waiting []flow.Rejection
 	total   int64
-	window  [windowBuckets]struct{ rows, rejected int64 }
+	fresh   int64 // not in the window yet
+	window  [windowBuckets]struct{ rows, rejected int64 } // the rejected ones are among the rows
 	at      int
 	reasons map[string]int64
 }
@@ -32,7 +33,7 @@ const (
 func (r *rejects) add(rej flow.Rejection) {
 	r.waiting = append(r.waiting, rej)
 	r.total++
-	r.count(0, 1)
+	r.fresh++
 	if r.reasons == nil {
 		r.reasons = map[string]int64{}
 	}
@@ -41,36 +42,39 @@ func (r *rejects) add(rej flow.Rejection) {
 	}
 }
 
-// seen counts rows that were read whole.
+// seen moves the window over some rows, of which those that are fresh were rejected. Where among them is not
+// known: they count as spread evenly.
 func (r *rejects) seen(rows int64) {
-	for rows > 0 {
+	bad := r.fresh
+	r.fresh = 0
+	for rows = max(rows, bad); rows > 0; {
 		b := &r.window[r.at]
-		n := min(rows, max(1, bucketRows-b.rows-b.rejected))
-		r.count(n, 0)
-		rows -= n
+		if b.rows == bucketRows {
+			r.at = (r.at + 1) % windowBuckets
+			b = &r.window[r.at]
+			b.rows, b.rejected = 0, 0
+		}
+		n := min(rows, bucketRows-b.rows)
+		share := bad * n / rows
+		b.rows, b.rejected = b.rows+n, b.rejected+share
+		rows, bad = rows-n, bad-share
 	}
 }
 
-func (r *rejects) count(rows, rejected int64) {
-	b := &r.window[r.at]
-	if b.rows+b.rejected >= bucketRows {
-		r.at = (r.at + 1) % windowBuckets
-		b = &r.window[r.at]
-		b.rows, b.rejected = 0, 0
-	}
-	b.rows += rows
-	b.rejected += rejected
-}
-
-// verdict stops a run in which too large a share of the newest rows is rejected.
-func (r *rejects) verdict(most float64, atEnd bool) error {
-	var rows, bad int64
+// verdict stops a run in which too large a share of the newest rows is rejected. A whole input of which no row
+// was good is stopped however short it is.
+func (r *rejects) verdict(most float64, atEnd, whole bool) error {
+	r.seen(0) // what was rejected since
+	var all, bad int64
 	for _, b := range r.window {
-		rows += b.rows
+		all += b.rows
 		bad += b.rejected
 	}
-	all, enough := rows+bad, int64(verdictRows)
-	if atEnd {
+	enough := int64(verdictRows)
+	switch {
+	case whole && bad == all:
+		enough = 1
+	case atEnd:
 		enough = verdictAtEnd
 	}
 	if all < enough || float64(bad) <= most*float64(all) {
@@ -113,7 +117,7 @@ func (c *chain) bury() error {
 	if err := c.g.dead.Write(c.ctx, rec); err != nil {
 		return fmt.Errorf("dead_letter: %w", err)
 	}
-	return c.reject.verdict(c.g.MaxRejected, false)
+	return c.reject.verdict(c.g.MaxRejected, false, false)
 }
 
 func place(r flow.Rejection) string {

@@ -103,6 +103,9 @@ func (r *run) execute(ctx context.Context) error {
 		defer stop()
 	}
 	c := &chain{g: r.graph, env: env, store: r.store, result: r.result}
+	if o, ok := r.source.(flow.Originator); ok {
+		c.origin = o.Origin()
+	}
 	c.read = newReader(r.source, r.every(), 0)
 	if from != nil && from.Final {
 		return r.finished(ctx, env, from, c)

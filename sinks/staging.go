@@ -85,6 +85,9 @@ func (s *staging) list(dir, ext string) ([]named, error) {
 	return out, nil
 }
 
+// Place is the folder that the sink has for itself.
+func (s *staging) Place() string { return s.dir }
+
 func (s *staging) stages() string { return filepath.Join(s.dir, stagingDir) }
 
 // stage is where the file called name is written.

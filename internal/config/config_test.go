@@ -131,6 +131,19 @@ p.yaml:12:7: sub.on: want true or false, got "maybe"`
 	}
 }
 
+func TestAddressesInFlowForm(t *testing.T) {
+	p, err := read(t, "shapes: [{square: {names: [localhost:9092, b, '[::1]:9093', \"c:1\"], side: 2}}]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"localhost:9092", "b", "[::1]:9093", "c:1"}, p.Shapes[0].Settings().(*squareConfig).Names); d != "" {
+		t.Error(d)
+	}
+	if _, err := read(t, "shapes: [{square: {names: [{localhost: 9092}], side: 2}}]"); err == nil {
+		t.Error("want a real pair refused")
+	}
+}
+
 func TestSyntaxAndEmpty(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                  "p.yaml:1:1: want a pipeline, got an empty file",

@@ -34,6 +34,9 @@ func (d *decoder) text(n ast.Node, path string) (s string, used bool) {
 }
 
 func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
+	if whole, ok := address(n); ok {
+		n = whole
+	}
 	if _, isMap := pairs(n); isMap {
 		d.fail(n, path, "want %s, got a map", wanted(v))
 		return
@@ -65,6 +68,23 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 	if !setScalar(v, s, quoted && !used) {
 		d.fail(n, path, "want %s, got %q", wanted(v), s)
 	}
+}
+
+// address mends what the parser makes of localhost:9092 inside [...] inside {...}: a pair, although YAML wants a
+// space after the colon of a pair.
+func address(n ast.Node) (ast.Node, bool) {
+	kvs, ok := pairs(n)
+	if !ok || len(kvs) != 1 {
+		return nil, false
+	}
+	key, value := kvs[0].Key.GetToken(), kvs[0].Value.GetToken()
+	if key == nil || value == nil || value.Position.Line != key.Position.Line ||
+		value.Position.Column != key.Position.Column+len([]rune(key.Value))+1 {
+		return nil, false
+	}
+	t := *key
+	t.Value = key.Value + ":" + value.Value
+	return ast.String(&t), true
 }
 
 // setScalar parses s for v. A YAML string is not taken for a number or a boolean.

@@ -17,7 +17,7 @@ type Cache struct {
 	dir string
 }
 
-// NewCache returns the cache in the user's cache folder; "" as the folder means none.
+// NewCache returns the cache in the user's cache folder, which is made when first needed.
 func NewCache() (*Cache, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -44,7 +44,7 @@ var build = sync.OnceValues(func() (string, error) {
 	return fmt.Sprintf("%016x", h.Sum64()), nil
 })
 
-// key returns the file of one run.
+// file returns where the figures of one run are kept.
 func (c *Cache) file(name, arm string, settings []byte, seed uint64) (string, error) {
 	b, err := build()
 	if err != nil {

@@ -198,9 +198,15 @@ func TestLoadNamesEverythingWrong(t *testing.T) {
 			t.Errorf("%q: want %q, got %v", c.new, c.want, err)
 		}
 	}
-	_, err := Load(folder(t, "gates", strings.Replace(pipelineSpec, "operators[0]", "operators[7]", 1), "pipeline.yaml", pipelineText))
-	if err == nil || !strings.Contains(err.Error(), "arms.strong.operators[7]: want a list with position 7, got a list of 2") {
-		t.Errorf("got %v", err)
+	for old, c := range map[string][2]string{
+		"operators[0]": {"operators[7]", "arms.strong.operators[7]: want a list with position 7, got a list of 2"},
+		"train.gate\"": {"train.gat\"", "arms.none.operators[1].train.gat: want a key that can be taken out, got none called gat"},
+		"train.gate.o": {"train.label.o", "want a map to hold \"optfs\", got click"},
+	} {
+		_, err := Load(folder(t, "gates", strings.Replace(pipelineSpec, old, c[0], 1), "pipeline.yaml", pipelineText))
+		if err == nil || !strings.Contains(err.Error(), c[1]) {
+			t.Errorf("%s: want %q, got %v", c[0], c[1], err)
+		}
 	}
 }
 

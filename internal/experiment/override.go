@@ -34,11 +34,22 @@ func override(text []byte, settings yaml.MapSlice, seed uint64) ([]byte, error) 
 	if err := check.All(errs...); err != nil {
 		return nil, err
 	}
-	for key, value := range map[string]any{"seed": seed, "sinks": nil, "dead_letter": nil, "checkpoint": nil} {
-		root, _ = put(root, steps(key), value)
-	}
-	out, err := yaml.Marshal(root)
+	out, err := yaml.Marshal(alone(root, seed))
 	return []byte(showVars(string(out), vars)), err
+}
+
+// alone sets the seed and takes out what would write.
+func alone(root any, seed uint64) yaml.MapSlice {
+	out := yaml.MapSlice{}
+	m, _ := root.(yaml.MapSlice) // the text of a pipeline is a map, else its reader complains
+	for _, it := range m {
+		switch it.Key {
+		case "seed", "sinks", "dead_letter", "checkpoint":
+		default:
+			out = append(out, it)
+		}
+	}
+	return append(out, yaml.MapItem{Key: "seed", Value: seed})
 }
 
 // A step is a key of a map, or a position of a list.
@@ -108,8 +119,11 @@ func putKey(m yaml.MapSlice, key string, rest []step, value any) (any, error) {
 			out = append(out, yaml.MapItem{Key: it.Key, Value: next})
 		}
 	}
-	if found || value == nil {
+	switch {
+	case found:
 		return out, nil
+	case value == nil:
+		return nil, check.Violation{Want: "a key that can be taken out", Got: "none called " + key}
 	}
 	next, err := put(nil, rest, value)
 	return append(out, yaml.MapItem{Key: key, Value: next}), err
