@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,26 +76,50 @@ func (c *console) Progress(p runtime.Progress) {
 	if c.bars == nil {
 		c.start(p.Total)
 	}
-	c.bar.SetTotal(max(p.Total, p.Rows), false)
 	c.bar.SetCurrent(p.Rows)
 }
 
+// start draws the bar and, below it, one line for each row of the table of figures.
 func (c *console) start(total int64) {
 	c.bars = mpb.New(mpb.WithOutput(c.out), mpb.WithWidth(48), mpb.WithRefreshRate(200*time.Millisecond))
-	c.bar = c.bars.New(total, mpb.BarStyle().Rbound("|").Lbound("|"),
-		mpb.PrependDecorators(decor.Name(c.p.Name)),
-		mpb.AppendDecorators(decor.CurrentNoUnit("%d rows"), decor.Any(func(decor.Statistics) string {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			return fmt.Sprintf("  %s rows/s", count(int64(c.last.RowsPerS)))
-		})),
-		mpb.BarExtender(mpb.BarFillerFunc(func(w io.Writer, _ decor.Statistics) error {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			_, err := io.WriteString(w, metricTable(c.last.Report))
-			return err
-		}), false),
-	)
+	shape := mpb.BarFillerBuilder(mpb.BarStyle().Lbound("|").Rbound("|"))
+	if total == 0 { // nobody knows how far it is
+		shape = mpb.SpinnerStyle()
+	}
+	c.bar = c.bars.New(total, shape, mpb.PrependDecorators(decor.Name(c.p.Name+" ")), mpb.AppendDecorators(c.figure(progressLine)))
+	for i := range tableLines {
+		c.bars.New(0, mpb.NopStyle(), mpb.PrependDecorators(c.figure(func(p runtime.Progress) string {
+			lines := strings.Split(strings.TrimRight(metricTable(p.Report), "\n"), "\n")
+			if i >= len(lines) {
+				return ""
+			}
+			return lines[i]
+		})))
+	}
+}
+
+// tableLines is the most lines that metricTable has online.
+const tableLines = 5
+
+// figure is a decorator that shows what line makes of the newest figures.
+func (c *console) figure(line func(runtime.Progress) string) decor.Decorator {
+	return decor.Any(func(decor.Statistics) string {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return line(c.last)
+	})
+}
+
+func progressLine(p runtime.Progress) string {
+	s := " " + count(p.Rows)
+	if p.Total > 0 {
+		s += " of " + count(p.Total)
+	}
+	s += fmt.Sprintf(" rows, %s rows/s", count(int64(p.RowsPerS)))
+	if p.Rejected > 0 {
+		s += fmt.Sprintf(", %s rejected", count(p.Rejected))
+	}
+	return s
 }
 
 // stop leaves the bar as it is.
@@ -105,22 +130,16 @@ func (c *console) stop() {
 	if bars == nil {
 		return
 	}
+	bar.EnableTriggerComplete()
 	bar.SetTotal(-1, true)
-	bars.Wait()
+	bars.Shutdown()
 	c.mu.Lock()
 	c.bars = nil
 	c.mu.Unlock()
 }
 
 func plainLine(p runtime.Progress) string {
-	s := count(p.Rows) + " rows"
-	if p.Total > 0 {
-		s = fmt.Sprintf("%s of %s rows", count(p.Rows), count(p.Total))
-	}
-	s += fmt.Sprintf(", %s rows/s", count(int64(p.RowsPerS)))
-	if p.Rejected > 0 {
-		s += fmt.Sprintf(", %s rejected", count(p.Rejected))
-	}
+	s := strings.TrimSpace(progressLine(p))
 	if m := p.Report.Window; m != nil {
 		s += fmt.Sprintf(", newest rows: auc %.4f, ne %.3f", m["auc"], m["ne"])
 	}

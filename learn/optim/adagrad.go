@@ -3,6 +3,7 @@ package optim
 import (
 	"github.com/sluice-stream/sluice/check"
 	"github.com/sluice-stream/sluice/learn"
+	"github.com/sluice-stream/sluice/tensorcore/cpu"
 )
 
 func init() {
@@ -57,7 +58,7 @@ func (a *AdaGrad) Walk(learn.Visitor) {}
 //
 //	s += g*g;  w -= lr * g / (sqrt(s) + eps)
 func (a *AdaGrad) Step(updates []learn.Update) error {
-	lr, eps := float32(a.cfg.Rate), float32(a.cfg.Eps)
+	step := cpu.AdaGradStep{Step: float32(a.cfg.Rate), Eps: float32(a.cfg.Eps)}
 	for _, u := range updates {
 		if err := checkUpdate("adagrad", u); err != nil {
 			return err
@@ -68,12 +69,7 @@ func (a *AdaGrad) Step(updates []learn.Update) error {
 		}
 		w, s := u.Param.Data(), u.Param.Slot("sum", float32(a.cfg.Initial))
 		spans(u, grad, func(d int, g []float32) {
-			w, s := w[d:d+len(g)], s[d:d+len(g)]
-			for i, gi := range g {
-				sum := s[i] + gi*gi
-				s[i] = sum
-				w[i] -= lr * gi / (sqrt32(sum) + eps)
-			}
+			step.Run(w[d:d+len(g)], s[d:d+len(g)], g)
 		})
 		u.Param.Updates++
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluice-stream/sluice/check"
 	"github.com/sluice-stream/sluice/learn"
+	"github.com/sluice-stream/sluice/tensorcore/cpu"
 )
 
 func init() {
@@ -83,45 +84,29 @@ func (a *Adam) Step(updates []learn.Update) error {
 			grad, u.Rows = a.wide.whole(u), nil
 		}
 		if u.Rows != nil {
-			k.step *= k.root
-			k.root = 1
+			k.Step *= k.Root
+			k.Root = 1
 		}
 		w, m, v := u.Param.Data(), u.Param.Slot("m", 0), u.Param.Slot("v", 0)
 		spans(u, grad, func(d int, g []float32) {
 			n := len(g)
-			k.run(w[d:d+n], m[d:d+n], v[d:d+n], g)
+			k.Run(w[d:d+n], m[d:d+n], v[d:d+n], g)
 		})
 	}
 	return nil
 }
 
 // coefficients of one step of one parameter.
-type adamStep struct{ step, root, eps, decay, b1, b2 float32 }
-
-func (a *Adam) coefficients(p *learn.Param) adamStep {
+func (a *Adam) coefficients(p *learn.Param) cpu.AdamStep {
 	t := float64(p.Updates)
-	k := adamStep{
-		step: float32(a.cfg.Rate / (1 - math.Pow(a.cfg.Beta1, t))),
-		root: float32(math.Sqrt(1 - math.Pow(a.cfg.Beta2, t))),
-		eps:  float32(a.cfg.Eps), decay: float32(a.cfg.WeightDecay),
-		b1: float32(1 - a.cfg.Beta1), b2: float32(1 - a.cfg.Beta2),
+	k := cpu.AdamStep{
+		Step: float32(a.cfg.Rate / (1 - math.Pow(a.cfg.Beta1, t))),
+		Root: float32(math.Sqrt(1 - math.Pow(a.cfg.Beta2, t))),
+		Eps:  float32(a.cfg.Eps), Decay: float32(a.cfg.WeightDecay),
+		Rate1: float32(1 - a.cfg.Beta1), Rate2: float32(1 - a.cfg.Beta2),
 	}
 	if p.Group == learn.GateGroup {
-		k.decay = 0
+		k.Decay = 0
 	}
 	return k
-}
-
-func (k adamStep) run(w, m, v, g []float32) {
-	m, v, g = m[:len(w)], v[:len(w)], g[:len(w)]
-	inv := 1 / k.root
-	for i := range w {
-		gi := g[i] + k.decay*w[i]
-		mi := m[i] + k.b1*(gi-m[i])
-		vi := v[i] + k.b2*(gi*gi-v[i])
-		m[i], v[i] = mi, vi
-		if mi != 0 { // most rows of a table in a dense step are still at rest
-			w[i] -= k.step * mi / (sqrt32(vi)*inv + k.eps)
-		}
-	}
 }
