@@ -83,6 +83,9 @@ func (c *Clicks) Open(_ context.Context, env flow.Env) error {
 	return nil
 }
 
+// Rows returns how many rows there are in all.
+func (c *Clicks) Rows() int64 { return int64(c.cfg.Rows) }
+
 // Truth returns what the rows are drawn from, nil before Open.
 func (c *Clicks) Truth() *ClicksTruth { return c.truth }
 

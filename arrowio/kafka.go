@@ -121,6 +121,18 @@ func (k *Kafka) Origin() string { return k.cfg.Topic }
 // Schema returns the columns of the messages, then those of meta.
 func (k *Kafka) Schema() *arrow.Schema { return k.schema }
 
+// Rows returns the messages of a bounded run of JSON, each a row; 0 where the end is open or messages hold many.
+func (k *Kafka) Rows() int64 {
+	var n int64
+	for _, p := range k.parts {
+		if p.end < 0 || k.cfg.Format != "json" {
+			return 0
+		}
+		n += p.end - p.first
+	}
+	return n
+}
+
 // idleAfter is how long Next waits for a row before it returns none, so that its caller can look around.
 const idleAfter = 500 * time.Millisecond
 

@@ -2,7 +2,7 @@ package arrowio
 
 import (
 	"bytes"
-	"fmt"
+	"context"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -15,8 +15,8 @@ import (
 // arrowPayloads decodes messages that are Arrow IPC streams. A message is decoded whole before any of its rows
 // is used, so that a broken one leaves no rows behind.
 //
-// Columns are matched by name: one that a message lacks is null, one that the schema does not have is left out,
-// one of another type makes the message ErrData.
+// Columns are matched by name: one that a message lacks, or has without a type, is null; one that the schema does
+// not have is left out; one of another type makes the message ErrData.
 type arrowPayloads struct {
 	alloc   memory.Allocator
 	schema  *arrow.Schema
@@ -25,6 +25,7 @@ type arrowPayloads struct {
 	offset  int64
 	batches []arrow.Record
 	pieces  []arrow.Record // rows taken since the last columns
+	bytes   int            // of the messages that they are from
 }
 
 func (a *arrowPayloads) add(p int32, r *krecord, from int64, most int) (rows int, whole bool, err error) {
@@ -34,6 +35,7 @@ func (a *arrowPayloads) add(p int32, r *krecord, from int64, most int) (rows int
 			return 0, true, err
 		}
 		a.open, a.part, a.offset = true, p, r.offset
+		a.bytes += len(r.value)
 	}
 	for _, b := range a.batches {
 		n := b.NumRows()
@@ -56,13 +58,14 @@ func (a *arrowPayloads) add(p int32, r *krecord, from int64, most int) (rows int
 	return rows, true, nil
 }
 
-// full says that enough rows wait: large messages pass on without a copy.
+// full says that enough rows wait: large messages pass on without a copy, and small ones are joined to columns
+// that stay far below the 2 GiB of a utf8 column.
 func (a *arrowPayloads) full() bool {
-	return len(a.pieces) > 0 && a.pieces[0].NumRows() >= 256
+	return len(a.pieces) > 0 && (a.pieces[0].NumRows() >= 256 || a.bytes >= recordBytes)
 }
 
 func (a *arrowPayloads) columns() ([]arrow.Array, error) {
-	defer func() { a.pieces = releaseAll(a.pieces) }()
+	defer func() { a.pieces, a.bytes = releaseAll(a.pieces), 0 }()
 	out := make([]arrow.Array, a.schema.NumFields())
 	for c := range out {
 		col, err := a.column(c)
@@ -165,9 +168,10 @@ func matchColumns(got, want *arrow.Schema) (columnPick, error) {
 	p := columnPick{schema: want, from: make([]int, want.NumFields()), same: got.NumFields() == want.NumFields()}
 	for i, f := range want.Fields() {
 		p.from[i] = -1
-		if at := got.FieldIndices(f.Name); len(at) > 0 {
+		at := got.FieldIndices(f.Name)
+		if len(at) > 0 && got.Field(at[0]).Type.ID() != arrow.NULL {
 			p.from[i] = at[0]
-			if g := plainType(got.Field(at[0]).Type); !arrow.TypeEqual(g, f.Type) {
+			if g := normalType(got.Field(at[0]).Type); !arrow.TypeEqual(g, f.Type) {
 				return p, flow.Dataf("arrow_ipc: column %q: want %s, got %s", f.Name, f.Type, g)
 			}
 		}
@@ -188,17 +192,17 @@ func (p columnPick) apply(alloc memory.Allocator, rec arrow.Record) (arrow.Recor
 			cols[i] = rec.Column(at)
 			cols[i].Retain()
 		default:
-			cols[i], err = plainColumn(alloc, rec.Column(at))
+			cols[i], err = normalArray(context.Background(), alloc, rec.Column(at))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("arrow_ipc: column %q: %w", p.schema.Field(i).Name, err)
+			return nil, flow.Dataf("arrow_ipc: column %q: %w", p.schema.Field(i).Name, err)
 		}
 		defer cols[i].Release()
 	}
 	return array.NewRecord(p.schema, cols, rec.NumRows()), nil
 }
 
-// messageSchema returns the columns of an IPC stream, in plain types.
+// messageSchema returns the columns of an IPC stream, in the types that operators know.
 func messageSchema(value []byte) (s *arrow.Schema, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -213,10 +217,6 @@ func messageSchema(value []byte) (s *arrow.Schema, err error) {
 		return nil, err
 	}
 	defer rd.Release()
-	fields := rd.Schema().Fields()
-	for i := range fields {
-		fields[i].Type = plainType(fields[i].Type)
-		fields[i].Nullable = true
-	}
-	return arrow.NewSchema(fields, nil), nil
+	s = normalSchema(rd.Schema())
+	return s, uniqueNames("message", s)
 }

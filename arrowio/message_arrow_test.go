@@ -124,12 +124,13 @@ func TestArrowMessagesWhoseSchemaChanges(t *testing.T) {
 		pack([]string{"n", "s"}, []arrow.DataType{f, s}, `[{"n":4,"s":"d"}]`),
 		pack([]string{"n", "s"}, []arrow.DataType{i, dict}, `[{"n":5,"s":"e"},{"n":6,"s":null},{"n":7,"s":"e"}]`),
 		pack([]string{"n", "s"}, []arrow.DataType{i, arrow.BinaryTypes.LargeString}, `[{"n":8,"s":"h"}]`),
+		pack([]string{"n", "s"}, []arrow.DataType{i, arrow.Null}, `[{"n":9,"s":null}]`),
 	)
 	var bad kafkaRejects
 	c := arrowConfig(addrs)
 	c.Meta = nil
 	rows := pollAll(t, openKafka(t, kafkaEnv(t, &bad), c, nil), 100)
-	equalRows(t, rows, []string{"1 a", "2 b", "3 (null)", "5 e", "6 (null)", "7 e", "8 h"})
+	equalRows(t, rows, []string{"1 a", "2 b", "3 (null)", "5 e", "6 (null)", "7 e", "8 h", "9 (null)"})
 	if len(bad) != 1 || !strings.Contains(bad[0].Reason, `column "n": want int64, got float64`) {
 		t.Fatalf("want the changed type rejected, got %v", bad)
 	}

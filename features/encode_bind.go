@@ -117,5 +117,5 @@ func (f *field) hint(t arrow.DataType) string {
 	case arrow.TIMESTAMP, arrow.DATE32, arrow.DATE64:
 		return "derive a number first, such as hour(" + f.name + ")"
 	}
-	return "list it under categorical, or derive a number from it first"
+	return "list it under categorical, derive a number from it first, or declare its type in the schema of the source"
 }

@@ -96,7 +96,7 @@ type Originator interface{ Origin() string }
 // Placed is a sink with a folder of its own: two sinks of a pipeline must not share one.
 type Placed interface{ Place() string }
 
-// Sized is a bounded source that knows how many rows it holds in all.
+// Sized is a source that may know, once open, how many rows it holds in all; 0 means that it does not.
 type Sized interface{ Rows() int64 }
 
 // Output is a table that an operator keeps beside the row stream, such as its embeddings.

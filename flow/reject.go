@@ -1,7 +1,7 @@
 package flow
 
 import (
-	"bytes"
+	"encoding/json"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -61,11 +61,29 @@ func RejectRow(rec arrow.Record, i int, stage, reason string) Rejection {
 			}
 		}
 	}
-	row := rec.NewSlice(int64(i), int64(i)+1)
-	defer row.Release()
-	raw, err := row.MarshalJSON()
-	if err == nil && len(raw) > 2 { // a JSON array of one row
-		r.Raw = bytes.TrimSpace(raw[1 : len(raw)-1])
-	}
+	r.Raw = rowJSON(rec, i)
 	return r
+}
+
+// rowJSON is row i of rec as a JSON object, keys in the order of columns. What JSON has no number for is text.
+func rowJSON(rec arrow.Record, i int) []byte {
+	out := []byte{'{'}
+	for c, f := range rec.Schema().Fields() {
+		if c > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, textJSON(f.Name)...)
+		out = append(out, ':')
+		v, err := json.Marshal(rec.Column(c).GetOneForMarshal(i))
+		if err != nil { // NaN and the infinities
+			v = textJSON(rec.Column(c).ValueStr(i))
+		}
+		out = append(out, v...)
+	}
+	return append(out, '}')
+}
+
+func textJSON(s string) []byte {
+	b, _ := json.Marshal(s) // text always has a form
+	return b
 }

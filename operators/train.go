@@ -176,6 +176,12 @@ func (t *Train) Process(ctx context.Context, rec arrow.Record, emit flow.Emit) e
 // Flush trains on what is held as a smaller batch and emits it.
 func (t *Train) Flush(_ context.Context, emit flow.Emit) error { return t.classed(t.step(emit)) }
 
+// Close lets go of what is held when a run ends early.
+func (t *Train) Close() error {
+	t.online.drop()
+	return nil
+}
+
 // classed lets go of what is held when the operator fails, and gives errors of the model the class of settings.
 func (t *Train) classed(err error) error {
 	if err == nil {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/sluice-stream/sluice/check"
 	"github.com/sluice-stream/sluice/flow"
-	"github.com/sluice-stream/sluice/internal/registry"
 	"github.com/sluice-stream/sluice/internal/state"
 )
 
@@ -78,6 +77,9 @@ func (p *Pipeline) build() (*graph, error) {
 			errs = append(errs, err)
 		}
 	}
+	if len(errs) == 0 {
+		errs = g.ownFolders()
+	}
 	return g, all(errs)
 }
 
@@ -101,17 +103,17 @@ func (g *graph) open(ctx context.Context, env flow.Env, from *state.Checkpoint, 
 		}
 	}
 	if err := openOne(ctx, env, reject("source"), g.source); err != nil {
-		return fmt.Errorf("source: %w", err)
+		return openError(g.Source, err)
 	}
 	schema := g.source.Schema()
 	for i := range g.stages {
 		s := &g.stages[i]
 		if err := openOne(ctx, env, reject(s.name), s.op); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+			return openError(g.Operators[i], err)
 		}
 		out, err := s.op.Bind(schema)
 		if err != nil {
-			return bindError(g.Operators[i], err)
+			return g.explain(bindError(g.Operators[i], err))
 		}
 		s.out, schema = out, out
 		if from != nil {
@@ -134,7 +136,7 @@ func (g *graph) openSinks(ctx context.Context, env flow.Env, rows *arrow.Schema,
 			}
 		}
 		if err := openOne(ctx, env, reject(o.name), o.sink); err != nil {
-			return fmt.Errorf("%s: %w", o.name, err)
+			return openError(g.Sinks[i], err)
 		}
 		if err := o.sink.Bind(schema); err != nil {
 			return bindError(g.Sinks[i], err)
@@ -144,7 +146,7 @@ func (g *graph) openSinks(ctx context.Context, env flow.Env, rows *arrow.Schema,
 		return nil
 	}
 	if err := openOne(ctx, env, reject("dead_letter"), g.dead); err != nil {
-		return fmt.Errorf("dead_letter: %w", err)
+		return openError(g.DeadLetter, err)
 	}
 	return bindError(g.DeadLetter, g.dead.Bind(flow.RejectionSchema))
 }
@@ -168,10 +170,6 @@ func (g *graph) publisher(output string) (int, *arrow.Schema, error) {
 		return 0, nil, check.Violation{Want: "an operator that publishes " + output, Got: "none in this pipeline", Hint: "add `train`"}
 	}
 	return 0, nil, check.OneOf("from", output, names...)
-}
-
-func bindError[T any](c registry.Choice[T], err error) error {
-	return flow.Classify(flow.ErrConfig, c.Locate(err))
 }
 
 func openOne(ctx context.Context, env flow.Env, reject func(flow.Rejection), c any) error {

@@ -18,6 +18,7 @@ type chain struct {
 	env    flow.Env
 	store  *state.Store // nil without checkpoints
 	origin string       // topic or path of the source, for rows that do not carry it
+	whole  bool         // this run reads the input from its first row
 	read   *reader
 	emits  []flow.Emit // emits[i] hands a record to stage i; the last one to the sinks
 	ctx    context.Context
@@ -73,6 +74,7 @@ func (c *chain) run(ctx context.Context) error {
 			return err
 		}
 		if !again {
+			c.watch.progress(c, true)
 			return nil
 		}
 		c.read.rewind <- struct{}{}
@@ -122,7 +124,7 @@ func (c *chain) endOfPass(it item) (again bool, err error) {
 	if err := c.flush(); err != nil {
 		return false, err
 	}
-	if err := c.reject.verdict(c.g.MaxRejected, true, c.id == 0 && c.pass == 0); err != nil {
+	if err := c.reject.verdict(c.g.MaxRejected, true, c.whole && c.pass == 0); err != nil {
 		return false, err
 	}
 	for c.g.replay != nil {
@@ -191,7 +193,7 @@ func (c *chain) checkpoint(source []byte, final bool) error {
 		}
 	}
 	if c.store != nil {
-		if err := c.store.Sweep(); err != nil {
+		if err := c.stored(c.store.Sweep()); err != nil {
 			return err
 		}
 	}

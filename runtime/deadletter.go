@@ -16,7 +16,7 @@ import (
 type rejects struct {
 	waiting []flow.Rejection
 	total   int64
-	fresh   int64 // not in the window yet
+	fresh   int64                                         // not in the window yet
 	window  [windowBuckets]struct{ rows, rejected int64 } // the rejected ones are among the rows
 	at      int
 	reasons map[string]int64

@@ -11,7 +11,7 @@ import (
 // lockDir makes the folder; this system has no lock that goes with the process.
 func lockDir(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, flow.Configf("checkpoint.path: want a folder that can be written: %v", err)
+		return nil, flow.Disk("cannot write to", dir, err)
 	}
 	return func() {}, nil
 }

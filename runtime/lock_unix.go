@@ -14,11 +14,11 @@ import (
 // lockDir keeps a second run away from the same checkpoints. The lock goes with the process, however it ends.
 func lockDir(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, flow.Configf("checkpoint.path: want a folder that can be written: %v", err)
+		return nil, flow.Disk("cannot write to", dir, err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
-		return nil, flow.Configf("checkpoint.path: want a folder that can be written: %v", err)
+		return nil, flow.Disk("cannot write to", dir, err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		f.Close()

@@ -1,9 +1,9 @@
 package runtime
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/sluice-stream/sluice/check"
 	"github.com/sluice-stream/sluice/flow"
@@ -21,6 +21,16 @@ type Pipeline struct {
 	DeadLetter  flow.Choice[flow.Sink]       `yaml:"dead_letter" doc:"where rejected rows go; without it the first rejected row stops the run"`
 	Checkpoint  *CheckpointSettings          `yaml:"checkpoint" doc:"how the run survives being killed; without it every run starts over"`
 	MaxRejected float64                      `yaml:"max_rejected" resume:"free" doc:"share of rejected rows, over the last 10,000, that stops the run; 0 to 1"`
+
+	file *config.File // nil for a pipeline that was made in Go
+}
+
+// at writes key with its place in the file.
+func (p *Pipeline) at(key string) string {
+	if p.file == nil {
+		return key
+	}
+	return p.file.Locate(key)
 }
 
 // CheckpointSettings say where and how often state is saved.
@@ -90,7 +100,7 @@ func Parse(name string, text []byte, getenv func(string) (string, bool)) (*Pipel
 }
 
 func decode(f *config.File) (*Pipeline, error) {
-	p := Pipeline{MaxRejected: 0.05, Seed: 1}
+	p := Pipeline{MaxRejected: 0.05, Seed: 1, file: f}
 	if err := f.Decode(&p); err != nil {
 		return nil, flow.Classify(flow.ErrConfig, err)
 	}
@@ -127,23 +137,20 @@ func (p *Pipeline) sameIdentity(saved json.RawMessage) error {
 	for _, key := range []string{"name", "seed", "feed", "source", "operators", "sinks", "dead_letter", "checkpoint"} {
 		was, is := compact(a[key]), compact(b[key])
 		if was != is {
-			return flow.Configf("%s: the checkpoint in %s is of another pipeline: want %s %s, got %s; restore the setting, choose another checkpoint path, or start over with --fresh",
-				p.Name, p.Checkpoint.Path, key, brief(was, is), brief(is, was))
+			return flow.Configf("%s: the checkpoint in %s is of another pipeline: want %s, got %s; restore the setting, choose another checkpoint path, or start over with --fresh",
+				p.at(key), p.Checkpoint.Path, brief(was, is), brief(is, was))
 		}
 	}
 	return nil
 }
 
+// compact drops white space. The order of keys stays: that of columns and fields matters.
 func compact(raw json.RawMessage) string {
-	var v any
-	if len(raw) == 0 || json.Unmarshal(raw, &v) != nil {
+	var b bytes.Buffer
+	if len(raw) == 0 || string(raw) == "null" || json.Compact(&b, raw) != nil {
 		return "nothing"
 	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	return string(b)
+	return b.String()
 }
 
 // brief cuts s to where it begins to differ from other.

@@ -69,13 +69,13 @@ func openStore(p *Pipeline, o Options) (*state.Store, func(), error) {
 	}
 	unlock, err := lockDir(p.Checkpoint.Path)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%s: %w", p.at("checkpoint.path"), err)
 	}
 	s := state.NewStore(o.FS, p.Checkpoint.Path, p.Checkpoint.Keep)
 	if o.Fresh {
 		if err := s.Clear(); err != nil {
 			unlock()
-			return nil, nil, err
+			return nil, nil, flow.Disk("cannot clear the checkpoints in", p.Checkpoint.Path, err)
 		}
 	}
 	return s, unlock, nil
@@ -102,7 +102,7 @@ func (r *run) execute(ctx context.Context) error {
 		}
 		defer stop()
 	}
-	c := &chain{g: r.graph, env: env, store: r.store, result: r.result}
+	c := &chain{g: r.graph, env: env, store: r.store, result: r.result, whole: from == nil}
 	if o, ok := r.source.(flow.Originator); ok {
 		c.origin = o.Origin()
 	}
@@ -190,12 +190,12 @@ func (r *run) recover(ctx context.Context, from *state.Checkpoint, c *chain) err
 func (r *run) finished(ctx context.Context, env flow.Env, from *state.Checkpoint, c *chain) error {
 	for i, o := range r.outlets {
 		if err := openOne(ctx, env, c.rejecter()(o.name), o.sink); err != nil {
-			return bindError(r.Sinks[i], err)
+			return openError(r.Sinks[i], err)
 		}
 	}
 	if r.dead != nil {
 		if err := openOne(ctx, env, c.rejecter()("dead_letter"), r.dead); err != nil {
-			return err
+			return openError(r.DeadLetter, err)
 		}
 	}
 	if err := r.recover(ctx, from, c); err != nil {

@@ -205,7 +205,7 @@ func TestAnotherPipelineIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Run(context.Background(), pipeline(t, file(dir, "{rows: 50}", "{batch: 8}")), Options{})
-	if !errors.Is(err, flow.ErrConfig) || !strings.Contains(err.Error(), "the checkpoint in "+dir+"/checkpoint is of another pipeline: want operators") {
+	if !errors.Is(err, flow.ErrConfig) || !strings.Contains(err.Error(), "the checkpoint in "+dir+"/checkpoint is of another pipeline: want [") {
 		t.Errorf("got %v", err)
 	}
 }

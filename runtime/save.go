@@ -30,7 +30,15 @@ func (c *chain) save(id flow.CheckpointID, source []byte, final bool) error {
 	if c.store == nil {
 		return nil
 	}
-	return c.store.Publish(m)
+	return c.stored(c.store.Publish(m))
+}
+
+// stored gives an error of writing a checkpoint its class.
+func (c *chain) stored(err error) error {
+	if err == nil {
+		return nil
+	}
+	return flow.Disk("cannot write a checkpoint to", c.g.Checkpoint.Path, err)
 }
 
 func (c *chain) parts(source []byte) ([]state.Part, error) {
@@ -38,7 +46,7 @@ func (c *chain) parts(source []byte) ([]state.Part, error) {
 	if source != nil && c.store != nil {
 		p, err := c.store.PutBytes("source", source)
 		if err != nil {
-			return nil, err
+			return nil, c.stored(err)
 		}
 		parts = append(parts, p)
 	}
@@ -60,7 +68,8 @@ func (c *chain) part(name string, s flow.Stateful) (state.Part, error) {
 	if c.store == nil {
 		return state.Describe(name, s)
 	}
-	return c.store.Put(name, s)
+	p, err := c.store.Put(name, s)
+	return p, c.stored(err)
 }
 
 // report merges what the operators found; a later operator's figures stand over an earlier one's.

@@ -70,7 +70,7 @@ type named struct {
 func (s *staging) list(dir, ext string) ([]named, error) {
 	ents, err := s.fs.ReadDir(dir)
 	if err != nil {
-		return nil, s.fail("cannot list", dir, err)
+		return nil, flow.Disk("cannot list", dir, err)
 	}
 	var out []named
 	for _, e := range ents {
@@ -98,13 +98,13 @@ func (s *staging) probe() error {
 	path := filepath.Join(s.stages(), s.prefix+s.ext+".probe")
 	f, err := s.fs.Create(path)
 	if err != nil {
-		return s.fail("cannot write to", s.dir, err)
+		return flow.Disk("cannot write to", s.dir, err)
 	}
 	if err := f.Close(); err != nil {
-		return s.fail("cannot write to", s.dir, err)
+		return flow.Disk("cannot write to", s.dir, err)
 	}
 	if err := s.fs.Remove(path); err != nil {
-		return s.fail("cannot write to", s.dir, err)
+		return flow.Disk("cannot write to", s.dir, err)
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func (s *staging) publish(want func(named) bool, upTo flow.CheckpointID) error {
 		}
 		to := filepath.Join(s.dir, f.name)
 		if err := s.fs.Rename(s.stage(f.name), to); err != nil {
-			return s.fail("cannot make visible", to, err)
+			return flow.Disk("cannot make visible", to, err)
 		}
 	}
 	return s.prune(upTo)
@@ -190,7 +190,7 @@ func (s *staging) prune(id flow.CheckpointID) error {
 
 func (s *staging) remove(path string) error {
 	if err := s.fs.Remove(path); err != nil {
-		return s.fail("cannot remove", path, err)
+		return flow.Disk("cannot remove", path, err)
 	}
 	return nil
 }

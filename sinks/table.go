@@ -58,10 +58,7 @@ type table struct {
 func (t *table) Open(_ context.Context, env flow.Env) error {
 	t.fs, t.mem = env.FS, env.Alloc
 	t.wait.mem = env.Alloc
-	if err := t.probe(); err != nil {
-		return fmt.Errorf("%s: %w", t.name, err)
-	}
-	return nil
+	return t.probe()
 }
 
 // Bind reports the columns that the file cannot hold.
@@ -142,7 +139,7 @@ func (t *table) flush() error {
 		}
 	}
 	if err := t.file.write(rec); err != nil {
-		return t.fail("cannot write", t.file.path, err)
+		return flow.Disk("cannot write", t.file.path, err)
 	}
 	full := t.rotate.Rows > 0 && t.file.rows >= t.rotate.Rows || t.rotate.Bytes > 0 && t.file.out.n >= t.rotate.Bytes
 	if full {
@@ -155,7 +152,7 @@ func (t *table) begin() error {
 	path := t.stage(t.staging.name(t.next, t.number))
 	f, err := newStageFile(t.fs, path, func(w io.Writer) (encoder, error) { return t.format.begin(w, t.out, t.mem) })
 	if err != nil {
-		return t.fail("cannot create", path, err)
+		return flow.Disk("cannot create", path, err)
 	}
 	t.file = f
 	t.number++
@@ -166,7 +163,7 @@ func (t *table) end() error {
 	f := t.file
 	t.file = nil
 	if err := f.finish(); err != nil {
-		return t.fail("cannot write", f.path, err)
+		return flow.Disk("cannot write", f.path, err)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,45 +66,66 @@ func (b trial) stopped(text string, id flow.CheckpointID) {
 
 // visible is every row that a reader of the outputs sees.
 func (b trial) visible() map[string][]map[string]any {
-	return map[string][]map[string]any{"rows": b.rows("rows"), "rejected": b.rows("rejected"), "embeddings": b.rows("embeddings")}
+	out := map[string][]map[string]any{"rows": b.rows("rows"), "rejected": b.rows("rejected"), "embeddings": b.rows("embeddings")}
+	for _, r := range out["rejected"] {
+		r["topic"] = strings.TrimPrefix(r["topic"].(string), b.dir)
+	}
+	return out
 }
 
 // TestFullDisk fills the disk after any number of bytes. The run stops with a clear text and, once there is room,
-// goes on to the same end.
+// goes on to the same files.
 func TestFullDisk(t *testing.T) {
-	calm := newTrial(t)
-	text := calm.lines(30, 7, 8, 21)
-	want := calm.mustRun(text)
-	places := map[string]bool{}
-	for room := int64(0); room < 60_000; room += 1 + room/3 {
-		b := newTrial(t)
-		b.lines(30, 7, 8, 21)
-		full := vfs.FullAfter(vfs.OS{}, room)
-		res, err := b.run(text, func(o *runtime.Options) { o.FS = full })
-		if err != nil {
-			b.refuses(err, flow.ErrTransient, "the disk is full", "free some space", "run again", b.dir)
-			for _, place := range []string{"rows", "rejected", "embeddings", "checkpoint"} {
-				places[place] = places[place] || strings.Contains(err.Error(), b.path(place))
-			}
-			res = b.mustRun(text)
+	b := newTrial(t)
+	text := b.lines(30, 7, 8, 21)
+	on := func(fs vfs.FS) func(*runtime.Options) { return func(o *runtime.Options) { o.FS = fs } }
+	calm := vfs.NewMem()
+	want, err := b.run(text, on(calm))
+	if err != nil {
+		t.Fatal(err)
+	}
+	places := map[string]int{}
+	for room := int64(0); ; room += 1511 {
+		mem := vfs.NewMem()
+		full := vfs.FullAfter(mem, room)
+		res, err := b.run(text, on(full))
+		if err == nil {
+			break // there was room for all
+		}
+		b.refuses(err, flow.ErrTransient, "the disk is full", "free some space", "run again", b.dir)
+		for _, place := range []string{"rows", "rejected", "embeddings", "checkpoint"} {
+			places[place] += strings.Count(err.Error(), b.path(place))
+		}
+		full.Free(1 << 30)
+		if res, err = b.run(text, on(full)); err != nil {
+			t.Fatal(err)
 		}
 		if res.StateHash != want.StateHash || res.Rows != want.Rows || res.Rejected != want.Rejected || res.Trained != want.Trained {
 			t.Errorf("room for %d bytes: want %+v, got %+v", room, want, res)
 		}
-		if d := cmp.Diff(calm.visible(), b.visible()); d != "" {
+		if d := cmp.Diff(sums(calm.Files()), sums(mem.Files())); d != "" {
 			t.Errorf("room for %d bytes: %s", room, d)
 		}
 	}
-	if len(places) != 4 || !places["rows"] || !places["rejected"] || !places["checkpoint"] || !places["embeddings"] {
-		t.Errorf("want each place to run out of space once, got %v", places)
+	if len(places) != 4 || min(places["rows"], places["rejected"], places["checkpoint"], places["embeddings"]) == 0 {
+		t.Errorf("want each place to run out of space, got %v", places)
 	}
+}
+
+// sums are hashes of files.
+func sums(files map[string][]byte) map[string]string {
+	out := map[string]string{}
+	for name, b := range files {
+		out[name] = fmt.Sprintf("%x", sha256.Sum256(b))
+	}
+	return out
 }
 
 // TestUnwritablePath puts a file where a folder must be.
 func TestUnwritablePath(t *testing.T) {
 	for what, where := range map[string]string{
-		"rows": "pipeline.yaml:6:14: parquet.path: ", "embeddings": "pipeline.yaml:7:17: embeddings.path: ",
-		"rejected": "pipeline.yaml:8:24: dead_letter.parquet.path: ", "checkpoint": "pipeline.yaml:9:14: checkpoint.path: ",
+		"rows": "pipeline.yaml:6:5: parquet: cannot write to", "embeddings": "pipeline.yaml:7:5: embeddings: cannot write to",
+		"rejected": "pipeline.yaml:8:15: dead_letter.parquet: cannot write to", "checkpoint": "pipeline.yaml:9:14: checkpoint.path: cannot write to",
 	} {
 		b := newTrial(t)
 		text := b.lines(9)
@@ -170,49 +192,63 @@ func TestCheckpointOfAnotherVersion(t *testing.T) {
 	b.accounts(res, 30, nil, 0)
 }
 
-// TestFlippedByte changes one byte of each file of a checkpoint. The run refuses; its advice leads to the same end.
+// TestFlippedByte changes one byte of a file of a checkpoint, in every file and at several places. The run refuses;
+// its advice leads to the same end.
 func TestFlippedByte(t *testing.T) {
 	calm := newTrial(t)
 	text := calm.lines(30, 7)
 	want := calm.mustRun(text)
-	model := newTrial(t)
-	model.lines(30, 7)
-	model.stopped(text, 3)
-	files, _ := filepath.Glob(model.path("checkpoint/parts/*"))
-	newest := model.path("checkpoint/manifest-00000003.json")
-	for _, f := range append(files, newest) {
+	for _, which := range []string{"manifest-00000003.json", "parts/source-*", "parts/operator.0.train-*"} {
 		b := newTrial(t)
 		b.lines(30, 7)
 		b.stopped(text, 3)
-		at := filepath.Join(b.dir, strings.TrimPrefix(f, model.dir))
-		whole, err := os.ReadFile(at)
-		if err != nil {
-			t.Fatal(err)
+		files, _ := filepath.Glob(b.path("checkpoint/" + which))
+		refusals := 0
+		newest := b.newestFiles(3)
+		for _, f := range files {
+			if !slices.Contains(newest, f) {
+				continue // of the checkpoint before, which nobody asks for
+			}
+			whole, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, i := range []int{0, len(whole) / 2, len(whole) - 2} {
+				broken := slices.Clone(whole)
+				broken[i] ^= 4
+				os.WriteFile(f, broken, 0o644)
+				_, err := b.run(text)
+				b.refuses(err, flow.ErrCorrupt, "DIR/checkpoint/", "--fresh")
+				refusals++
+			}
 		}
-		for _, i := range []int{0, len(whole) / 2, len(whole) - 2} {
-			broken := slices.Clone(whole)
-			broken[i] ^= 4
-			os.WriteFile(at, broken, 0o644)
-			res, err := b.run(text)
-			if err == nil { // a part of the checkpoint before: nobody needed it
-				if res.ResumedFrom != 3 {
-					t.Errorf("%s: want a refusal, got %+v", filepath.Base(f), res)
-				}
-				break
-			}
-			b.refuses(err, flow.ErrCorrupt, "DIR/checkpoint/", "--fresh")
-			if !strings.Contains(err.Error(), "remove manifest-00000003.json") {
-				continue
-			}
-			if i == len(whole)-2 {
-				os.Remove(b.path("checkpoint/manifest-00000003.json"))
-				res := b.mustRun(text)
-				if d := cmp.Diff(calm.visible(), b.visible()); d != "" || res.StateHash != want.StateHash || res.ResumedFrom != 2 {
-					t.Errorf("after following the advice: %+v\n%s", res, d)
-				}
-			}
+		if refusals != 3 {
+			t.Errorf("%s: want 3 refusals, got %d", which, refusals)
+		}
+		os.Remove(b.path("checkpoint/manifest-00000003.json"))
+		res := b.mustRun(text)
+		if d := cmp.Diff(calm.visible(), b.visible()); d != "" || res.StateHash != want.StateHash || res.ResumedFrom != 2 {
+			t.Errorf("after following the advice: %+v\n%s", res, d)
 		}
 	}
+}
+
+// newestFiles are the manifest of checkpoint id and the parts that it names.
+func (b trial) newestFiles(id int) []string {
+	b.Helper()
+	path := b.path(fmt.Sprintf("checkpoint/manifest-%08d.json", id))
+	out := []string{path}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	parts, _ := filepath.Glob(b.path("checkpoint/parts/*"))
+	for _, p := range parts {
+		if strings.Contains(string(raw), filepath.Base(p)) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // TestTooManyRejected stops loudly, keeps what it committed, and goes on when more are allowed.
@@ -266,5 +302,3 @@ func TestNowhereToPutRejected(t *testing.T) {
 		t.Errorf("want no row committed, got %d", n)
 	}
 }
-
-var _ = fmt.Sprint

@@ -24,10 +24,11 @@ type console struct {
 	p    *runtime.Pipeline
 	live bool
 
-	mu   sync.Mutex
-	bars *mpb.Progress
-	bar  *mpb.Bar
-	last runtime.Progress
+	mu    sync.Mutex
+	bars  *mpb.Progress
+	bar   *mpb.Bar
+	lines []*mpb.Bar // the table below it
+	last  runtime.Progress
 }
 
 func newConsole(out io.Writer, p *runtime.Pipeline) *console {
@@ -88,13 +89,13 @@ func (c *console) start(total int64) {
 	}
 	c.bar = c.bars.New(total, shape, mpb.PrependDecorators(decor.Name(c.p.Name+" ")), mpb.AppendDecorators(c.figure(progressLine)))
 	for i := range tableLines {
-		c.bars.New(0, mpb.NopStyle(), mpb.PrependDecorators(c.figure(func(p runtime.Progress) string {
+		c.lines = append(c.lines, c.bars.New(0, mpb.NopStyle(), mpb.PrependDecorators(c.figure(func(p runtime.Progress) string {
 			lines := strings.Split(strings.TrimRight(metricTable(p.Report), "\n"), "\n")
 			if i >= len(lines) {
 				return ""
 			}
 			return lines[i]
-		})))
+		}))))
 	}
 }
 
@@ -125,14 +126,15 @@ func progressLine(p runtime.Progress) string {
 // stop leaves the bar as it is.
 func (c *console) stop() {
 	c.mu.Lock()
-	bars, bar := c.bars, c.bar
+	bars, bar, lines := c.bars, c.bar, c.lines
 	c.mu.Unlock()
 	if bars == nil {
 		return
 	}
-	bar.EnableTriggerComplete()
-	bar.SetTotal(-1, true)
-	bars.Shutdown()
+	for _, b := range append(lines, bar) {
+		b.SetTotal(-1, true)
+	}
+	bars.Wait()
 	c.mu.Lock()
 	c.bars = nil
 	c.mu.Unlock()

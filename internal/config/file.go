@@ -18,6 +18,7 @@ type File struct {
 	root   ast.Node
 	subs   []string
 	getenv func(string) (string, bool)
+	read   *decoder // what Decode read
 }
 
 // Problem is one thing that is wrong at one place of a file.
@@ -122,6 +123,7 @@ func display(path string) string {
 // Decode fills into, a pointer to a struct that holds the defaults. The error is Problems.
 func (f *File) Decode(into any) error {
 	d := &decoder{file: f, where: map[string]ast.Node{}}
+	f.read = d
 	d.decodeRoot(into)
 	if len(d.problems) == 0 {
 		return nil
@@ -134,6 +136,9 @@ func (f *File) Decode(into any) error {
 	})
 	return d.problems
 }
+
+// Locate writes key, a path of what Decode read, with its place: file:line:column: key.
+func (f *File) Locate(key string) string { return f.read.locate("", key) }
 
 // DecodeText reads settings that Canonical wrote. Nothing in it is taken for an environment variable.
 func DecodeText(text []byte, into any) error {

@@ -54,10 +54,11 @@ func (m *Manifest) encode() ([]byte, error) {
 	return json.MarshalIndent(m, "", " ")
 }
 
-func decodeManifest(b []byte) (*Manifest, error) {
+// decodeManifest reads and checks the manifest of checkpoint id.
+func decodeManifest(b []byte, id uint64) (*Manifest, error) {
 	var m Manifest
 	if err := json.Unmarshal(b, &m); err != nil {
-		return nil, fmt.Errorf("%w: want JSON: %v", ErrCorrupt, err)
+		return nil, fmt.Errorf("%w: want JSON: %v; %s", ErrCorrupt, err, advice(id))
 	}
 	if m.Format != FormatVersion {
 		return nil, fmt.Errorf("%w: want format version %d, got %d; use the version of sluice that wrote it, or start over with --fresh", ErrCorrupt, FormatVersion, m.Format)
@@ -68,7 +69,7 @@ func decodeManifest(b []byte) (*Manifest, error) {
 		return nil, err
 	}
 	if !bytes.Equal(again, b) {
-		return nil, fmt.Errorf("%w: its hash is %s, it says %s; %s", ErrCorrupt, m.Check, got, advice(m.Checkpoint))
+		return nil, fmt.Errorf("%w: its hash is %s, it says %s; %s", ErrCorrupt, m.Check, got, advice(id))
 	}
 	return &m, nil
 }

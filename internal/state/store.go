@@ -131,7 +131,7 @@ func (s *Store) Load(id uint64) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := decodeManifest(b)
+	m, err := decodeManifest(b, id)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -178,7 +178,7 @@ func (s *Store) sweepParts(ids []uint64) error {
 		if err != nil {
 			return err
 		}
-		m, err := decodeManifest(b)
+		m, err := decodeManifest(b, id)
 		if err != nil {
 			return nil // a manifest that cannot be read may name any part: remove none
 		}
