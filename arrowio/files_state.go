@@ -13,6 +13,7 @@ import (
 type savedFiles struct {
 	names  []string
 	sizes  []int64
+	begun  int // files of which rows were read
 	schema *arrow.Schema
 }
 
@@ -43,13 +44,18 @@ func (s *fileSource) Walk(v flow.Visitor) {
 		v.Fail(flow.Corruptf("%s: the saved position is not whole (file %d of %d, row %d, schema: %v)", s.format.name(), s.file, len(f.names), s.row, err))
 		return
 	}
+	f.begun = s.file
+	if s.row > 0 {
+		f.begun++
+	}
 	s.saved = &f
 	if len(f.names) == 0 { // saved before the first Open
 		s.saved = nil
 	}
 }
 
-// sameFiles says whether a position in the saved files is one in files too.
+// sameFiles says whether a position in the saved files is one in files too. One that was not begun may have been
+// written anew.
 func (f *savedFiles) sameFiles(files []inputFile) error {
 	const advice = "start over with --fresh, or put the files back as they were"
 	if f == nil {
@@ -64,7 +70,7 @@ func (f *savedFiles) sameFiles(files []inputFile) error {
 		if !ok {
 			return flow.Configf("path: the checkpoint has read %s, which is no longer there; %s", name, advice)
 		}
-		if size != f.sizes[i] {
+		if size != f.sizes[i] && i < f.begun {
 			return flow.Configf("path: %s has %d bytes, but %d in the checkpoint; %s", name, size, f.sizes[i], advice)
 		}
 		delete(now, name)

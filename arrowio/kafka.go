@@ -27,18 +27,18 @@ func init() {
 
 // KafkaConfig are the settings of the source kafka.
 type KafkaConfig struct {
-	Brokers      []string             `yaml:"brokers" doc:"addresses host:port; embedded means the broker inside the process"`
+	Brokers      []string             `yaml:"brokers" resume:"free" doc:"addresses host:port; embedded means the broker inside the process"`
 	Topic        string               `yaml:"topic" doc:"topic to read, all of its partitions"`
 	Format       string               `yaml:"format" doc:"of a message: json (one object) or arrow_ipc (one stream, every batch of it)"`
 	Schema       flow.Ordered[string] `yaml:"schema" doc:"columns and types, {user: utf8, price: float64, at: timestamp}; none: inferred"`
 	InferRows    int                  `yaml:"infer_rows" doc:"first messages that the columns are inferred from, all partitions together, >= 1"`
-	Start        string               `yaml:"start" doc:"earliest, latest, committed (by group) or an RFC 3339 time; only for the first start, later ones go on from the checkpoint"`
-	Group        string               `yaml:"group" doc:"consumer group, for start: committed; a partition without a committed offset starts at the earliest"`
+	Start        string               `yaml:"start" resume:"free" doc:"earliest, latest, committed (by group) or an RFC 3339 time; only for the first start, later ones go on from the checkpoint"`
+	Group        string               `yaml:"group" resume:"free" doc:"consumer group, for start: committed; a partition without a committed offset starts at the earliest"`
 	Until        string               `yaml:"until" doc:"end: stop at the end as it is at the first start; empty: never"`
 	Merge        string               `yaml:"merge" doc:"timestamp: rows of all partitions in the order of message time, needs until: end; none: partitions in turn"`
 	Meta         []string             `yaml:"meta" doc:"columns to add: topic, partition, offset, timestamp, key, headers; each named with a leading _"`
-	MaxBytes     int                  `yaml:"max_bytes" doc:"bytes of one fetch from one broker; a larger message is read all the same"`
-	RetrySeconds int                  `yaml:"retry_seconds" doc:"how long a broker may be silent before the source gives up, seconds, >= 1"`
+	MaxBytes     int                  `yaml:"max_bytes" resume:"free" doc:"bytes of one fetch from one broker; a larger message is read all the same"`
+	RetrySeconds int                  `yaml:"retry_seconds" resume:"free" doc:"how long a broker may be silent before the source gives up, seconds, >= 1"`
 }
 
 // Values of the settings.
@@ -115,8 +115,14 @@ func NewKafka(c KafkaConfig) (*Kafka, error) {
 	return &Kafka{cfg: c}, nil
 }
 
+// Retries says that a passing failure was repeated for retry_seconds before Next returns it.
+func (k *Kafka) Retries() bool { return true }
+
 // Origin is the topic.
 func (k *Kafka) Origin() string { return k.cfg.Topic }
+
+// Bounded says whether the run ends at the offsets that the topic had when it first started.
+func (k *Kafka) Bounded() bool { return k.cfg.Until == untilEnd }
 
 // Schema returns the columns of the messages, then those of meta.
 func (k *Kafka) Schema() *arrow.Schema { return k.schema }

@@ -5,130 +5,150 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 
 	"github.com/segmentio/kafka-go/protocol"
-	"github.com/segmentio/kafka-go/protocol/fetch"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// fetchCall is a fetch request whose answer stays bytes. kafka-go routes it to the partition leader as it does
-// with its own request; the answer is read in one piece, because its decoder copies each record into pages and
-// drops the last offset of a batch, without which a compacted batch is fetched for ever.
-type fetchCall struct {
-	fetch.Request
-	version int16
+// kafkaCall is a request of kmsg on a connection of kafka-go, which connects, authenticates and multiplexes. Its
+// own messages do not do: its fetch decoder copies each record into pages and drops the last offset of a batch,
+// without which a compacted batch is fetched for ever, and neither its fetch nor its metadata knows topic ids.
+type kafkaCall struct {
+	c              *kafkaClient
+	req            kmsg.Request
+	oldest, newest int16 // versions that we speak
+	leader         int32 // broker to ask, anyBroker for any
 }
 
-// fetchAnswer is the body of a fetch response behind the correlation id.
-type fetchAnswer struct {
-	version int16
-	body    []byte
-}
+// kafkaAnswer is what came back.
+type kafkaAnswer struct{ kmsg.Response }
 
 const (
-	oldestFetch   = 4 // the first version with record batches and aborted transactions: Kafka 0.11
+	anyBroker     = -1
+	correlation   = 1 // a connection carries one exchange at a time
 	readCommitted = 1 // isolation level
 	noEpoch       = -1
-	consumer      = -1 // replica id of a client that is not a broker
+	consumer      = -1      // replica id of a client that is not a broker
+	largestAnswer = 1<<31 - 1 // bytes; the length is a positive int32
 )
 
-var errOldBroker = errors.New("the broker is older than Kafka 0.11 and does not speak fetch version 4")
+var (
+	errOldBroker = errors.New("the broker is older than Kafka 0.11, which brought record batches and transactions")
+	errNoBroker  = errors.New("the leader is not among the brokers yet")
+)
 
-func newFetchCall(topic string, parts []fetch.RequestPartition, waitMS, maxBytes int32) *fetchCall {
-	return &fetchCall{Request: fetch.Request{
-		ReplicaID: consumer, MaxWaitTime: waitMS, MinBytes: 1, MaxBytes: maxBytes,
-		IsolationLevel: readCommitted,
-		SessionEpoch:   noEpoch, // no fetch session: 0 would open one at each call
-		Topics:         []fetch.RequestTopic{{Topic: topic, Partitions: parts}},
-	}}
+// ApiKey is the protocol's number of the request.
+func (k *kafkaCall) ApiKey() protocol.ApiKey { return protocol.ApiKey(k.req.Key()) }
+
+// ApiKey is the protocol's number of the request that was answered.
+func (a *kafkaAnswer) ApiKey() protocol.ApiKey { return protocol.ApiKey(a.Key()) }
+
+// Broker routes the call.
+func (k *kafkaCall) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
+	if k.leader == anyBroker {
+		return protocol.Broker{ID: anyBroker}, nil
+	}
+	b, ok := cluster.Brokers[k.leader]
+	if !ok {
+		return b, fmt.Errorf("%w: %d", errNoBroker, k.leader)
+	}
+	return b, nil
 }
 
 // Required makes kafka-go leave the exchange to RawExchange.
-func (f *fetchCall) Required(versions map[protocol.ApiKey]int16) bool {
-	f.version = versions[protocol.Fetch]
-	return true
-}
+func (k *kafkaCall) Required(map[protocol.ApiKey]int16) bool { return true }
 
-// RawExchange writes the request and reads its answer whole.
-func (f *fetchCall) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
-	if f.version < oldestFetch {
+// RawExchange writes the request in the newest version that both sides speak, and reads its answer whole.
+func (k *kafkaCall) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
+	versions, err := k.c.versions(rw)
+	if err != nil {
+		return nil, err
+	}
+	v := min(versions[k.req.Key()], k.newest)
+	if v < k.oldest {
 		return nil, errOldBroker
 	}
-	const correlation = 1
-	if err := protocol.WriteRequest(rw, f.version, correlation, clientID, &f.Request); err != nil {
+	k.req.SetVersion(v)
+	res, err := exchange(rw, k.req)
+	if err != nil {
+		return nil, err
+	}
+	return &kafkaAnswer{res}, nil
+}
+
+// versions returns the newest version of each request that the broker at the other end speaks. It asks once a
+// connection: the brokers of a cluster need not be of one version.
+func (c *kafkaClient) versions(rw io.ReadWriter) (map[int16]int16, error) {
+	conn, ok := rw.(net.Conn)
+	if !ok {
+		return nil, fmt.Errorf("want a connection, got %T", rw)
+	}
+	c.mu.Lock()
+	known := c.spoken[connName(conn)]
+	c.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	res, err := exchange(rw, kmsg.NewPtrApiVersionsRequest())
+	if err != nil {
+		return nil, err
+	}
+	known = map[int16]int16{}
+	for _, k := range res.(*kmsg.ApiVersionsResponse).ApiKeys {
+		known[k.ApiKey] = k.MaxVersion
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.spoken[connName(conn)] = known
+	return known, nil
+}
+
+// connName tells the open connections apart.
+func connName(c net.Conn) string { return c.LocalAddr().String() + " " + c.RemoteAddr().String() }
+
+var kafkaFormat = kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID))
+
+// exchange sends req in the version that is set and returns the answer. Byte strings in it alias one buffer.
+func exchange(rw io.ReadWriter, req kmsg.Request) (kmsg.Response, error) {
+	if _, err := rw.Write(kafkaFormat.AppendRequest(nil, req, correlation)); err != nil {
 		return nil, err
 	}
 	var head [8]byte
 	if _, err := io.ReadFull(rw, head[:]); err != nil {
 		return nil, err
 	}
-	size, id := int32(binary.BigEndian.Uint32(head[:])), binary.BigEndian.Uint32(head[4:])
-	if size < 4 || id != correlation {
-		return nil, fmt.Errorf("want a fetch answer, got %d bytes with correlation id %d", size, id)
+	size, id := binary.BigEndian.Uint32(head[:]), binary.BigEndian.Uint32(head[4:])
+	if size < 4 || size > largestAnswer || id != correlation {
+		return nil, fmt.Errorf("want an answer to %s, got %d bytes with correlation id %d", kmsg.NameForKey(req.Key()), size, id)
 	}
 	body := make([]byte, size-4)
 	if _, err := io.ReadFull(rw, body); err != nil {
 		return nil, err
 	}
-	return &fetchAnswer{version: f.version, body: body}, nil
+	res := req.ResponseKind()
+	// answers in flexible versions have tags behind the correlation id, but that to ApiVersions never
+	if req.IsFlexible() && req.Key() != int16(protocol.ApiVersions) {
+		body = skipTags(body)
+	}
+	if err := res.ReadFrom(body); err != nil {
+		return nil, fmt.Errorf("answer to %s of %d bytes: %w", kmsg.NameForKey(req.Key()), len(body), err)
+	}
+	return res, nil
 }
 
-// ApiKey says that this answers a fetch.
-func (a *fetchAnswer) ApiKey() protocol.ApiKey { return protocol.Fetch }
-
-// fetched is what one partition answered.
-type fetched struct {
-	partition int32
-	code      int16
-	stable    int64 // last stable offset: the end for a reader of committed rows
-	logStart  int64 // -1 where the version does not tell
-	aborted   []abortedRange
-	records   []byte // record batches one behind the other; the last one may be cut
-}
-
-// abortedRange says that producer's transaction that began at first was aborted.
-type abortedRange struct{ producer, first int64 }
-
-// partitions decodes the answer. The records alias its body.
-func (a *fetchAnswer) partitions() ([]fetched, error) {
-	w := wire{b: a.body}
-	w.i32() // throttle time
-	if a.version >= 7 {
-		code := w.i16()
-		w.i32() // session id
-		if code != 0 {
-			return nil, codeError(code)
-		}
+// skipTags drops the tags of a response header.
+func skipTags(b []byte) []byte {
+	n, used := binary.Uvarint(b)
+	b = b[max(used, 0):]
+	for ; n > 0 && len(b) > 0; n-- {
+		_, used = binary.Uvarint(b) // the tag
+		b = b[max(used, 0):]
+		size, used := binary.Uvarint(b)
+		b = b[max(used, 0):]
+		b = b[min(size, uint64(len(b))):]
 	}
-	var out []fetched
-	for range w.count() {
-		w.skip(int(w.i16())) // topic
-		for range w.count() {
-			out = append(out, w.partition(a.version))
-		}
-	}
-	if w.bad {
-		return nil, fmt.Errorf("fetch answer of %d bytes ends early", len(a.body))
-	}
-	return out, nil
-}
-
-func (w *wire) partition(version int16) fetched {
-	f := fetched{partition: w.i32(), code: w.i16(), logStart: -1}
-	w.i64() // high watermark
-	f.stable = w.i64()
-	if version >= 5 {
-		f.logStart = w.i64()
-	}
-	for range w.count() {
-		f.aborted = append(f.aborted, abortedRange{producer: w.i64(), first: w.i64()})
-	}
-	if version >= 11 {
-		w.i32() // preferred read replica
-	}
-	if n := w.i32(); n > 0 {
-		f.records = w.skip(int(n))
-	}
-	return f
+	return b
 }
 
 // wire reads big-endian values. Behind its end it yields zeros and turns bad.
@@ -166,16 +186,4 @@ func (w *wire) i64() int64 {
 		return int64(binary.BigEndian.Uint64(b))
 	}
 	return 0
-}
-
-// count reads an array's length; a null array has none. No element is shorter than a byte.
-func (w *wire) count() int {
-	n := int(w.i32())
-	if n > len(w.b) {
-		w.bad, w.b = true, nil
-	}
-	if n < 0 || w.bad {
-		return 0
-	}
-	return n
 }

@@ -15,6 +15,7 @@ type Env struct {
 	Alloc    memory.Allocator // for every Arrow buffer
 	Log      *slog.Logger
 	FS       vfs.FS          // for every file that is written
+	Fresh    bool            // the user said to start over: what an earlier run left may be removed
 	Embedded string          // address of the embedded broker, "" when there is none
 	Reject   func(Rejection) // takes a row that cannot be used; nothing is lost silently
 }

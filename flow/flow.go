@@ -85,10 +85,20 @@ type Replayer interface {
 	Advance(ctx context.Context) (Phase, error)
 }
 
+// Repeatable is an operator with state that may stand before a Replayer: it knows that it will see rows again.
+// StartPass is called before each pass but the first, which is 0.
+type Repeatable interface{ StartPass(pass int) }
+
+// Bounded is a source that may have no end, by its settings. A source without this method has one.
+type Bounded interface{ Bounded() bool }
+
 // Rewinder is a source that can start over from where it first started.
 type Rewinder interface {
 	Rewind(ctx context.Context) error
 }
+
+// Retrier is a source that itself repeats what fails for a passing reason; the runtime then does not.
+type Retrier interface{ Retries() bool }
 
 // Originator is a source of one topic, file or folder; its name stands in rejections of rows that do not carry it.
 type Originator interface{ Origin() string }

@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"strings"
+
 	"encoding/json"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -49,7 +51,7 @@ func RejectRow(rec arrow.Record, i int, stage, reason string) Rejection {
 		switch col := rec.Column(c).(type) {
 		case *array.String:
 			if f.Name == ColTopic || f.Name == ColFile {
-				r.Topic = col.Value(i)
+				r.Topic = strings.Clone(col.Value(i)) // the record goes away
 			}
 		case *array.Int32:
 			if f.Name == ColPartition {

@@ -37,6 +37,7 @@ func (c EmbedConfig) Validate() error {
 // Embed is the operator. The lists of a row are pooled as in training, an empty one is zeros; what a gate has
 // dropped is zeros too.
 type Embed struct {
+	origin
 	saved saved
 	conf  EmbedConfig
 	env   flow.Env
@@ -51,8 +52,9 @@ func NewEmbed(c EmbedConfig) (*Embed, error) { return &Embed{conf: c}, c.Validat
 
 // Open reads the model.
 func (e *Embed) Open(_ context.Context, env flow.Env) error {
+	var err error
 	e.env = env
-	if err := e.saved.load(e.conf.Model, e.conf.Operator); err != nil {
+	if e.origin, err = e.saved.load(e.conf.Model, e.conf.Operator); err != nil {
 		return err
 	}
 	e.one = make([]float32, e.saved.ctr.Dim())

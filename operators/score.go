@@ -34,8 +34,9 @@ func (c ScoreConfig) Validate() error {
 }
 
 // Score is the operator. Values that the model does not know share their field's embedding for unknown values. The
-// model is read when a run begins; a run that goes on after a stop reads it again.
+// model is read when a run begins; a run that goes on after a stop wants the same one.
 type Score struct {
+	origin
 	saved saved
 	conf  ScoreConfig
 	env   flow.Env
@@ -49,8 +50,10 @@ func NewScore(c ScoreConfig) (*Score, error) { return &Score{conf: c}, c.Validat
 
 // Open reads the model.
 func (s *Score) Open(_ context.Context, env flow.Env) error {
+	var err error
 	s.env = env
-	return s.saved.load(s.conf.Model, s.conf.Operator)
+	s.origin, err = s.saved.load(s.conf.Model, s.conf.Operator)
+	return err
 }
 
 // Bind finds the model's fields; a label is not needed.

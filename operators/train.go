@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/zeebo/xxh3"
@@ -132,7 +133,7 @@ func (t *Train) Bind(in *arrow.Schema) (*arrow.Schema, error) {
 		for _, f := range in.Fields() {
 			names = append(names, f.Name)
 		}
-		errs = append(errs, check.Violation{Key: "label", Want: "a column of the input", Got: t.cfg.Label, Hint: check.DidYouMean(t.cfg.Label, names)})
+		errs = append(errs, check.Violation{Key: "label", Want: "a column of the input", Got: t.cfg.Label, Hint: nearOr(t.cfg.Label, names)})
 	} else if t.label = at[0]; !labelType(in.Field(t.label).Type) {
 		errs = append(errs, check.Violation{Key: "label", Want: "a column of bool or numbers", Got: in.Field(t.label).Type.String(),
 			Hint: "derive one first, such as " + t.cfg.Label + "_is: " + t.cfg.Label + ` == "yes"`})
@@ -145,6 +146,14 @@ func (t *Train) Bind(in *arrow.Schema) (*arrow.Schema, error) {
 	var err error
 	t.out, err = appended(in, "output", added...)
 	return t.out, check.All(append(errs, err)...)
+}
+
+// nearOr suggests the name that was meant, or else shows all of them.
+func nearOr(name string, names []string) string {
+	if hint := check.DidYouMean(name, names); hint != "" {
+		return hint
+	}
+	return "columns: " + strings.Join(names, ", ")
 }
 
 // appended returns in with more fields; one whose name is taken is a violation at key.

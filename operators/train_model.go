@@ -11,7 +11,6 @@ import (
 	"github.com/sluice-stream/sluice/features"
 	"github.com/sluice-stream/sluice/flow"
 	"github.com/sluice-stream/sluice/internal/config"
-	"github.com/sluice-stream/sluice/internal/state"
 	"github.com/sluice-stream/sluice/learn"
 )
 
@@ -119,20 +118,20 @@ func (l *learner) predict(rec arrow.Record, b *learn.Batch, out []float32) error
 
 // load reads the model that a train operator left in a folder of checkpoints. part names it where the pipeline has
 // several.
-func (s *saved) load(dir, part string) error {
-	c, err := state.Open(dir)
+func (s *saved) load(dir, part string) (origin, error) {
+	c, from, err := openModel(dir)
 	if err != nil {
-		return fmt.Errorf("model: %w", err)
+		return from, fmt.Errorf("model: %w", err)
 	}
 	name, err := partOf(c.Names(), part)
 	if err != nil {
-		return check.Under("operator", err)
+		return from, check.Under("operator", err)
 	}
 	if err := c.Restore(name, s); err != nil {
-		return fmt.Errorf("model %s: %w", dir, err)
+		return from, fmt.Errorf("model %s: %w", dir, err)
 	}
 	s.enc.Freeze()
-	return nil
+	return from, nil
 }
 
 func partOf(names []string, want string) (string, error) {

@@ -36,11 +36,25 @@ type graph struct {
 	outlets []outlet
 	dead    flow.Sink // nil without
 	replay  flow.Replayer
+	last    int // stages up to this one see rows once a pass; -1 without a replayer
+}
+
+// sourcePart names the source in checkpoints.
+const sourcePart = "source.0"
+
+// repeats says whether the component sees the same rows in every pass.
+func (g *graph) repeats(name string) bool {
+	for _, s := range g.stages[:g.last+1] {
+		if s.name == name {
+			return true
+		}
+	}
+	return name == sourcePart
 }
 
 // build makes every component; its error holds the errors of all of them.
 func (p *Pipeline) build() (*graph, error) {
-	g := &graph{Pipeline: p}
+	g := &graph{Pipeline: p, last: -1}
 	var errs []error
 	var err error
 	if g.source, err = p.Source.Build(); err != nil {
@@ -57,7 +71,7 @@ func (p *Pipeline) build() (*graph, error) {
 			if g.replay != nil {
 				errs = append(errs, c.Locate(check.That(false, "", "one operator that trains in epochs", "two")))
 			}
-			g.replay = r
+			g.replay, g.last = r, i
 		}
 	}
 	for i, c := range p.Sinks {
@@ -78,7 +92,7 @@ func (p *Pipeline) build() (*graph, error) {
 		}
 	}
 	if len(errs) == 0 {
-		errs = g.ownFolders()
+		errs = append(g.ownFolders(), g.ill()...)
 	}
 	return g, all(errs)
 }
@@ -98,11 +112,11 @@ func all(errs []error) error {
 // open restores and opens the source, then opens, binds and restores everything behind it.
 func (g *graph) open(ctx context.Context, env flow.Env, from *state.Checkpoint, reject func(stage string) func(flow.Rejection)) error {
 	if from != nil {
-		if err := restore(from, "source", g.source); err != nil {
+		if err := restore(from, sourcePart, g.source); err != nil {
 			return err
 		}
 	}
-	if err := openOne(ctx, env, reject("source"), g.source); err != nil {
+	if err := openOne(ctx, env, reject(sourcePart), g.source); err != nil {
 		return openError(g.Source, err)
 	}
 	schema := g.source.Schema()
@@ -122,10 +136,10 @@ func (g *graph) open(ctx context.Context, env flow.Env, from *state.Checkpoint, 
 			}
 		}
 	}
-	return g.openSinks(ctx, env, schema, reject)
+	return g.openSinks(ctx, env, from, schema, reject)
 }
 
-func (g *graph) openSinks(ctx context.Context, env flow.Env, rows *arrow.Schema, reject func(string) func(flow.Rejection)) error {
+func (g *graph) openSinks(ctx context.Context, env flow.Env, from *state.Checkpoint, rows *arrow.Schema, reject func(string) func(flow.Rejection)) error {
 	for i := range g.outlets {
 		o := &g.outlets[i]
 		schema := rows
@@ -140,6 +154,11 @@ func (g *graph) openSinks(ctx context.Context, env flow.Env, rows *arrow.Schema,
 		}
 		if err := o.sink.Bind(schema); err != nil {
 			return bindError(g.Sinks[i], err)
+		}
+		if from != nil {
+			if err := restore(from, o.name, o.sink); err != nil {
+				return err
+			}
 		}
 	}
 	if g.dead == nil {

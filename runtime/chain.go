@@ -18,7 +18,6 @@ type chain struct {
 	env    flow.Env
 	store  *state.Store // nil without checkpoints
 	origin string       // topic or path of the source, for rows that do not carry it
-	whole  bool         // this run reads the input from its first row
 	read   *reader
 	emits  []flow.Emit // emits[i] hands a record to stage i; the last one to the sinks
 	ctx    context.Context
@@ -88,7 +87,7 @@ func (c *chain) take(it item) error {
 	}
 	c.rows = it.rows
 	for _, r := range it.rejected {
-		c.refuse(r)
+		c.refuse(r, true)
 	}
 	rows := int64(len(it.rejected))
 	if it.rec != nil && it.rec.NumRows() > 0 {
@@ -108,9 +107,10 @@ func (c *chain) take(it item) error {
 	return nil
 }
 
-// refuse takes a rejected row. Later passes over the input meet the same rows again: the first one has told.
-func (c *chain) refuse(r flow.Rejection) {
-	if c.pass > 0 {
+// refuse takes a row that the source or an operator rejected. Up to the operator that asks for several passes, the
+// later ones meet the same rows again: the first one has told. Behind it there is only the last pass.
+func (c *chain) refuse(r flow.Rejection, again bool) {
+	if again && c.pass > 0 {
 		return
 	}
 	if r.Topic == "" {
@@ -124,7 +124,7 @@ func (c *chain) endOfPass(it item) (again bool, err error) {
 	if err := c.flush(); err != nil {
 		return false, err
 	}
-	if err := c.reject.verdict(c.g.MaxRejected, true, c.whole && c.pass == 0); err != nil {
+	if err := c.reject.verdict(c.g.MaxRejected, true); err != nil {
 		return false, err
 	}
 	for c.g.replay != nil {
@@ -140,10 +140,12 @@ func (c *chain) endOfPass(it item) (again bool, err error) {
 			}
 			continue
 		case flow.Replay:
-			if _, ok := c.g.source.(flow.Rewinder); !ok {
-				return false, flow.Configf("%s: epochs need a source that can be read again; %s cannot", c.g.Name, c.g.Source.Name())
-			}
 			c.pass++
+			for _, s := range c.g.stages {
+				if p, ok := s.op.(flow.Repeatable); ok {
+					p.StartPass(c.pass)
+				}
+			}
 			return true, nil
 		}
 		break

@@ -10,15 +10,15 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"github.com/sluice-stream/sluice/flow"
+	"github.com/sluice-stream/sluice/internal/state"
 )
 
 // rejects counts rejected rows and holds those that are not written yet.
 type rejects struct {
 	waiting []flow.Rejection
 	total   int64
-	fresh   int64                                         // not in the window yet
-	window  [windowBuckets]struct{ rows, rejected int64 } // the rejected ones are among the rows
-	at      int
+	fresh   int64 // not in the window yet
+	window  state.Window
 	reasons map[string]int64
 }
 
@@ -42,37 +42,51 @@ func (r *rejects) add(rej flow.Rejection) {
 	}
 }
 
+func newRejects() rejects {
+	return rejects{window: state.Window{Rows: make([]int64, windowBuckets), Rejected: make([]int64, windowBuckets)}}
+}
+
+// resume goes on with the counts of a checkpoint.
+func (r *rejects) resume(m *state.Manifest) {
+	r.total = m.Rejected
+	if len(m.Window.Rows) == windowBuckets && len(m.Window.Rejected) == windowBuckets {
+		r.window = m.Window
+	}
+}
+
 // seen moves the window over some rows, of which those that are fresh were rejected. Where among them is not
 // known: they count as spread evenly.
 func (r *rejects) seen(rows int64) {
 	bad := r.fresh
 	r.fresh = 0
-	for rows = max(rows, bad); rows > 0; {
-		b := &r.window[r.at]
-		if b.rows == bucketRows {
-			r.at = (r.at + 1) % windowBuckets
-			b = &r.window[r.at]
-			b.rows, b.rejected = 0, 0
+	w := &r.window
+	rows = max(rows, bad)
+	w.Seen += rows
+	for rows > 0 {
+		if w.Rows[w.At] == bucketRows {
+			w.At = (w.At + 1) % windowBuckets
+			w.Rows[w.At], w.Rejected[w.At] = 0, 0
 		}
-		n := min(rows, bucketRows-b.rows)
+		n := min(rows, bucketRows-w.Rows[w.At])
 		share := bad * n / rows
-		b.rows, b.rejected = b.rows+n, b.rejected+share
+		w.Rows[w.At] += n
+		w.Rejected[w.At] += share
 		rows, bad = rows-n, bad-share
 	}
 }
 
 // verdict stops a run in which too large a share of the newest rows is rejected. A whole input of which no row
 // was good is stopped however short it is.
-func (r *rejects) verdict(most float64, atEnd, whole bool) error {
+func (r *rejects) verdict(most float64, atEnd bool) error {
 	r.seen(0) // what was rejected since
 	var all, bad int64
-	for _, b := range r.window {
-		all += b.rows
-		bad += b.rejected
+	for i, n := range r.window.Rows {
+		all += n
+		bad += r.window.Rejected[i]
 	}
 	enough := int64(verdictRows)
 	switch {
-	case whole && bad == all:
+	case atEnd && r.window.Seen == r.total:
 		enough = 1
 	case atEnd:
 		enough = verdictAtEnd
@@ -117,7 +131,7 @@ func (c *chain) bury() error {
 	if err := c.g.dead.Write(c.ctx, rec); err != nil {
 		return fmt.Errorf("dead_letter: %w", err)
 	}
-	return c.reject.verdict(c.g.MaxRejected, false, false)
+	return c.reject.verdict(c.g.MaxRejected, false)
 }
 
 func place(r flow.Rejection) string {

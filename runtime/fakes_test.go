@@ -24,11 +24,12 @@ import (
 var numberSchema = arrow.NewSchema([]arrow.Field{{Name: "n", Type: arrow.PrimitiveTypes.Int64}}, nil)
 
 type countConfig struct {
-	Rows   int64 `yaml:"rows" doc:"rows"`
-	Bad    int64 `yaml:"bad" doc:"every bad-th row is rejected"`
-	Piece  int64 `yaml:"piece" doc:"most rows of one record"`
-	Flaky  int   `yaml:"flaky" doc:"transient failures before each record"`
-	Broken int64 `yaml:"broken" doc:"row at which the source breaks"`
+	Rows    int64 `yaml:"rows" doc:"rows"`
+	Bad     int64 `yaml:"bad" doc:"every bad-th row is rejected"`
+	Piece   int64 `yaml:"piece" doc:"most rows of one record"`
+	Flaky   int   `yaml:"flaky" doc:"transient failures before each record"`
+	Broken  int64 `yaml:"broken" doc:"row at which the source breaks"`
+	Endless bool  `yaml:"endless" doc:"says that it has no end"`
 }
 
 type counting struct {
@@ -42,6 +43,7 @@ func (s *counting) Schema() *arrow.Schema                      { return numberSc
 func (s *counting) Open(_ context.Context, env flow.Env) error { s.env = env; return nil }
 func (s *counting) Close() error                               { return nil }
 func (s *counting) Rewind(context.Context) error               { s.at = 0; return nil }
+func (s *counting) Bounded() bool                              { return !s.cfg.Endless }
 func (s *counting) Walk(v flow.Visitor)                        { v.Visit("at", &s.at) }
 
 func (s *counting) Next(_ context.Context, max int) (arrow.Record, error) {
@@ -67,6 +69,15 @@ func (s *counting) Next(_ context.Context, max int) (arrow.Record, error) {
 		n++
 	}
 	return b.NewRecord(), nil
+}
+
+// forgetful is a source without state.
+type forgetful struct{ c counting }
+
+func (f *forgetful) Schema() *arrow.Schema { return numberSchema }
+func (f *forgetful) Close() error          { return nil }
+func (f *forgetful) Next(ctx context.Context, max int) (arrow.Record, error) {
+	return f.c.Next(ctx, max)
 }
 
 type sumConfig struct {
@@ -227,7 +238,25 @@ func (s *text) Recover(_ context.Context, last flow.CheckpointID) error {
 	return nil
 }
 
+// picky rejects every third row.
+type picky struct{ env flow.Env }
+
+func (o *picky) Open(_ context.Context, env flow.Env) error   { o.env = env; return nil }
+func (o *picky) Bind(in *arrow.Schema) (*arrow.Schema, error) { return in, nil }
+func (o *picky) Process(_ context.Context, rec arrow.Record, emit flow.Emit) error {
+	for i := range int(rec.NumRows()) / 3 {
+		o.env.Reject(flow.RejectRow(rec, 3*i, "", "third"))
+	}
+	return emit(rec)
+}
+
 func init() {
+	flow.Register(flow.Operators, flow.Entry[struct{}, flow.Operator]{
+		Name: "picky", Build: func(struct{}) (flow.Operator, error) { return &picky{}, nil },
+	})
+	flow.Register(flow.Sources, flow.Entry[countConfig, flow.Source]{
+		Name: "forgetful", Build: func(countConfig) (flow.Source, error) { return &forgetful{}, nil },
+	})
 	flow.Register(flow.Sources, flow.Entry[countConfig, flow.Source]{
 		Name: "count", Default: countConfig{Rows: 100, Piece: 1 << 30},
 		Build: func(c countConfig) (flow.Source, error) { return &counting{cfg: c}, nil },

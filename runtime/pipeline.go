@@ -35,16 +35,17 @@ func (p *Pipeline) at(key string) string {
 
 // CheckpointSettings say where and how often state is saved.
 type CheckpointSettings struct {
-	Path  string `yaml:"path" doc:"folder of the checkpoints"`
+	Path  string `yaml:"path" resume:"free" doc:"folder of the checkpoints"`
 	Every Every  `yaml:"every" doc:"distance of barriers: {rows: N} or {seconds: T}"`
 	Keep  int    `yaml:"keep" resume:"free" doc:"how many checkpoints are kept, >= 1"`
 }
 
-// Every is the distance between two barriers. Barriers by rows are part of the input order, barriers by time are
-// not: two runs of the latter may cut training batches at other places.
+// Every is the distance between two barriers; of two distances the one that is reached first counts. Barriers by
+// rows are part of the input order, barriers by time are not: two runs of the latter may cut training batches at
+// other places.
 type Every struct {
-	Rows    int64   `yaml:"rows" doc:"rows between barriers"`
-	Seconds float64 `yaml:"seconds" doc:"seconds between barriers"`
+	Rows    int64   `yaml:"rows" doc:"rows between barriers; 0: none by rows"`
+	Seconds float64 `yaml:"seconds" doc:"seconds between barriers; 0: none by time"`
 }
 
 const defaultEveryRows = 100_000
@@ -56,7 +57,6 @@ func (c *CheckpointSettings) Defaults() { c.Keep = 2 }
 func (e Every) Validate() error {
 	return check.All(
 		check.NotNegative("rows", e.Rows), check.NotNegative("seconds", e.Seconds),
-		check.That(e.Rows == 0 || e.Seconds == 0, "", "rows or seconds", "both"),
 	)
 }
 
@@ -99,6 +99,8 @@ func Parse(name string, text []byte, getenv func(string) (string, bool)) (*Pipel
 	return decode(f)
 }
 
+func defaults() Pipeline { return Pipeline{MaxRejected: 0.05, Seed: 1} }
+
 func decode(f *config.File) (*Pipeline, error) {
 	p := Pipeline{MaxRejected: 0.05, Seed: 1, file: f}
 	if err := f.Decode(&p); err != nil {
@@ -124,20 +126,29 @@ func (p *Pipeline) identity() (json.RawMessage, error) {
 	return json.RawMessage(b), err
 }
 
-// sameIdentity explains how the pipeline differs from the one that wrote a checkpoint.
+// sameIdentity explains how the pipeline differs from the one that wrote a checkpoint. A setting that the
+// checkpoint does not name had its default: a newer version may have more settings.
 func (p *Pipeline) sameIdentity(saved json.RawMessage) error {
 	now, err := p.identity()
 	if err != nil {
 		return err
 	}
+	was := defaults()
+	if err := config.DecodeSaved(saved, &was); err != nil {
+		return flow.Configf("%s: the checkpoint in %s was written with settings that this version does not know: %v; use the version that wrote it, or start over with --fresh",
+			p.Name, p.Checkpoint.Path, err)
+	}
+	then, err := was.identity()
+	if err != nil {
+		return err
+	}
 	var a, b map[string]json.RawMessage
-	if err := errors.Join(json.Unmarshal(saved, &a), json.Unmarshal(now, &b)); err != nil {
-		return flow.Corruptf("the checkpoint's identity cannot be read: %v", err)
+	if err := errors.Join(json.Unmarshal(then, &a), json.Unmarshal(now, &b)); err != nil {
+		return err
 	}
 	for _, key := range []string{"name", "seed", "feed", "source", "operators", "sinks", "dead_letter", "checkpoint"} {
-		was, is := compact(a[key]), compact(b[key])
-		if was != is {
-			return flow.Configf("%s: the checkpoint in %s is of another pipeline: want %s, got %s; restore the setting, choose another checkpoint path, or start over with --fresh",
+		if was, is := compact(a[key]), compact(b[key]); was != is {
+			return flow.Configf("%s: the checkpoint in %s is of another pipeline: want %s, got %s; restore the setting, or start over with --fresh, which replaces its outputs",
 				p.at(key), p.Checkpoint.Path, brief(was, is), brief(is, was))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -78,11 +79,14 @@ func (r *reader) pass(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if rec == nil || rec.NumRows() > limit {
+			return fmt.Errorf("source: it broke its contract: want a record of at most %d rows", limit)
+		}
 		n := rec.NumRows()
 		r.rows += n
 		since += n
 		due := r.every.Rows > 0 && since >= r.every.Rows ||
-			r.every.Seconds > 0 && time.Since(last).Seconds() >= r.every.Seconds
+			r.every.Seconds > 0 && since > 0 && time.Since(last).Seconds() >= r.every.Seconds
 		if err := r.send(ctx, item{rec: rec, rejected: r.take(), barrier: due}); err != nil {
 			return err
 		}
@@ -94,10 +98,14 @@ func (r *reader) pass(ctx context.Context) error {
 
 // next retries what is transient, with a wait that doubles from half a second, for about half a minute.
 func (r *reader) next(ctx context.Context, limit int) (arrow.Record, error) {
+	tries := 6
+	if s, ok := r.source.(flow.Retrier); ok && s.Retries() {
+		tries = 0
+	}
 	wait := 500 * time.Millisecond
 	for try := 0; ; try++ {
 		rec, err := r.source.Next(ctx, limit)
-		if err == nil || !errors.Is(err, flow.ErrTransient) || try == 6 {
+		if err == nil || !errors.Is(err, flow.ErrTransient) || try == tries {
 			return rec, err
 		}
 		select {

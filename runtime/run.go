@@ -71,14 +71,7 @@ func openStore(p *Pipeline, o Options) (*state.Store, func(), error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", p.at("checkpoint.path"), err)
 	}
-	s := state.NewStore(o.FS, p.Checkpoint.Path, p.Checkpoint.Keep)
-	if o.Fresh {
-		if err := s.Clear(); err != nil {
-			unlock()
-			return nil, nil, flow.Disk("cannot clear the checkpoints in", p.Checkpoint.Path, err)
-		}
-	}
-	return s, unlock, nil
+	return state.NewStore(o.FS, p.Checkpoint.Path, p.Checkpoint.Keep), unlock, nil
 }
 
 type run struct {
@@ -86,6 +79,7 @@ type run struct {
 	opts   Options
 	store  *state.Store
 	result *Result
+	unfed  []flow.Rejection // rows that never reached the topic
 }
 
 func (r *run) execute(ctx context.Context) error {
@@ -94,15 +88,15 @@ func (r *run) execute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	env := flow.Env{Pipeline: r.Name, Seed: r.Seed, Alloc: r.opts.Alloc, Log: r.opts.Log, FS: r.opts.FS}
+	env := flow.Env{Pipeline: r.Name, Seed: r.Seed, Alloc: r.opts.Alloc, Log: r.opts.Log, FS: r.opts.FS, Fresh: r.opts.Fresh}
 	if from == nil || !from.Final {
-		stop, err := r.feed(ctx, &env)
+		stop, err := r.feed(ctx, &env, from == nil)
 		if err != nil {
 			return err
 		}
 		defer stop()
 	}
-	c := &chain{g: r.graph, env: env, store: r.store, result: r.result, whole: from == nil}
+	c := &chain{g: r.graph, env: env, store: r.store, result: r.result, reject: newRejects()}
 	if o, ok := r.source.(flow.Originator); ok {
 		c.origin = o.Origin()
 	}
@@ -112,6 +106,12 @@ func (r *run) execute(ctx context.Context) error {
 	}
 	if err := r.open(ctx, env, from, c.rejecter()); err != nil {
 		return err
+	}
+	if err := r.clear(); err != nil {
+		return err
+	}
+	for _, rej := range r.unfed {
+		c.reject.add(rej)
 	}
 	if err := r.recover(ctx, from, c); err != nil {
 		return err
@@ -133,9 +133,20 @@ func (r *run) every() Every {
 	return r.Checkpoint.Every
 }
 
+// clear forgets the checkpoints where the user said so, now that the pipeline has shown that it can start.
+func (r *run) clear() error {
+	if !r.opts.Fresh || r.store == nil {
+		return nil
+	}
+	if err := r.store.Clear(); err != nil {
+		return flow.Disk("cannot clear the checkpoints in", r.Checkpoint.Path, err)
+	}
+	return nil
+}
+
 // newest loads the newest checkpoint and refuses one of another pipeline.
 func (r *run) newest() (*state.Checkpoint, error) {
-	if r.store == nil {
+	if r.store == nil || r.opts.Fresh {
 		return nil, nil
 	}
 	from, err := r.store.Newest()
@@ -149,9 +160,10 @@ func (r *run) newest() (*state.Checkpoint, error) {
 // are the chain's.
 func (c *chain) rejecter() func(stage string) func(flow.Rejection) {
 	return func(stage string) func(flow.Rejection) {
-		add := c.refuse
-		if stage == "source" {
-			add = c.read.reject
+		again := c.g.repeats(stage)
+		add := func(r flow.Rejection) { c.refuse(r, again) }
+		if stage == sourcePart {
+			stage, add = "source", c.read.reject
 		}
 		return func(r flow.Rejection) {
 			if r.Stage == "" {
@@ -166,7 +178,8 @@ func (c *chain) rejecter() func(stage string) func(flow.Rejection) {
 func (r *run) recover(ctx context.Context, from *state.Checkpoint, c *chain) error {
 	if from != nil {
 		c.id, c.rows, c.pass = flow.CheckpointID(from.Checkpoint), from.Rows, from.Pass
-		c.reject.total, c.read.rows = from.Rejected, from.Rows
+		c.read.rows = from.Rows
+		c.reject.resume(from.Manifest)
 		r.result.ResumedFrom = from.Checkpoint
 		if r.opts.Observer != nil && !from.Final {
 			r.opts.Observer.Resumed(c.id, c.rows)
@@ -212,8 +225,9 @@ func (r *run) finished(ctx context.Context, env flow.Env, from *state.Checkpoint
 	return nil
 }
 
-// feed fills the embedded broker and puts its address into env.
-func (r *run) feed(ctx context.Context, env *flow.Env) (stop func(), err error) {
+// feed fills the embedded broker and puts its address into env. Rows that its source rejects go to the dead
+// letters when this is the first run.
+func (r *run) feed(ctx context.Context, env *flow.Env, first bool) (stop func(), err error) {
 	if r.Feed == nil {
 		return func() {}, nil
 	}
@@ -224,9 +238,14 @@ func (r *run) feed(ctx context.Context, env *flow.Env) (stop func(), err error) 
 	}
 	defer src.Close()
 	if o, ok := src.(flow.Opener); ok {
-		lost := *env
-		lost.Reject = func(rej flow.Rejection) { env.Log.Warn("feed: row rejected", "reason", rej.Reason) }
-		if err := o.Open(ctx, lost); err != nil {
+		own := *env
+		own.Reject = func(rej flow.Rejection) {
+			if first { // a run that goes on has them already
+				rej.Stage = "feed"
+				r.unfed = append(r.unfed, rej)
+			}
+		}
+		if err := o.Open(ctx, own); err != nil {
 			return nil, fmt.Errorf("feed: %w", err)
 		}
 	}

@@ -172,6 +172,14 @@ func TestLaterPassesDoNotCountTwice(t *testing.T) {
 	}
 }
 
+func TestRejectionsBehindAnOperatorOfManyPassesCount(t *testing.T) {
+	text := strings.Replace(file(t.TempDir(), "{rows: 45, bad: 9}", "{batch: 6, epochs: 2}"), "epochs: 2}}]", "epochs: 2}}, picky]", 1)
+	res, err := Run(context.Background(), pipeline(t, text), Options{FS: quick{}})
+	if err != nil || res.Rows != 40 || res.Rejected != 5+12 { // batches of 6, cut at 20: 6 6 6 2 6 6 6 2
+		t.Errorf("want 5 rows rejected by the source and 12 behind, got %+v, %v", res, err)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		text, want string
@@ -207,6 +215,71 @@ func TestAnotherPipelineIsRefused(t *testing.T) {
 	_, err := Run(context.Background(), pipeline(t, file(dir, "{rows: 50}", "{batch: 8}")), Options{})
 	if !errors.Is(err, flow.ErrConfig) || !strings.Contains(err.Error(), "the checkpoint in "+dir+"/checkpoint is of another pipeline: want [") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestIllMatchedComponents(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"no state":       {"name: x\nsource: forgetful\ncheckpoint: {path: DIR}", "p.yaml:2:9: source.forgetful: want a source that can go on where it was"},
+		"no end":         {"name: x\nsource: {count: {endless: true}}\nsinks: [{text: {path: DIR}}]", "this input has no end and sinks commit at checkpoints"},
+		"endless epochs": {"name: x\nsource: {count: {endless: true}}\noperators: [{sum: {epochs: 2}}]", "want an input that ends and can be read again, as sum reads it in epochs"},
+		"learns twice":   {"name: x\nsource: count\noperators: [sum, {sum: {epochs: 2}}]", "p.yaml:3:13: sum: want an operator that can see every row several times"},
+		"dead table":     {"name: x\nsource: count\ndead_letter: {text: {path: DIR, from: totals}}", "p.yaml:3:15: dead_letter.text: want rejected rows only, got from: totals"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := pipeline(t, strings.ReplaceAll(c.text, "DIR", t.TempDir())).Lint()
+			if !errors.Is(err, flow.ErrConfig) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("want %q, got %v", c.want, err)
+			}
+		})
+	}
+}
+
+// A verdict on the share of rejected rows does not depend on where a run was stopped.
+func TestMaxRejectedSurvivesAStop(t *testing.T) {
+	dir := t.TempDir()
+	text := strings.Replace(file(dir, "{rows: 30000, bad: 11, piece: 1000}", "{}"), "max_rejected: 0.5", "max_rejected: 0.08", 1)
+	text = strings.Replace(text, "rows: 20}", "rows: 500}", 1)
+	var errs []string
+	for range 3 {
+		_, err := Run(context.Background(), pipeline(t, text), Options{FS: quick{}})
+		if !errors.Is(err, flow.ErrData) {
+			t.Fatalf("run again: want it stopped again, got %v", err)
+		}
+		errs = append(errs, err.Error())
+	}
+	if errs[0] == "" || errs[1] != errs[2] {
+		t.Errorf("got %q", errs)
+	}
+}
+
+func TestFreshKeepsTheStateOfWhatCannotStart(t *testing.T) {
+	dir := t.TempDir()
+	good := file(dir, "{rows: 50}", "{}")
+	if _, err := Run(context.Background(), pipeline(t, good), Options{FS: quick{}}); err != nil {
+		t.Fatal(err)
+	}
+	bad := strings.Replace(good, "from: totals", "from: total", 1)
+	if _, err := Run(context.Background(), pipeline(t, bad), Options{FS: quick{}, Fresh: true}); err == nil {
+		t.Fatal("want an error")
+	}
+	if res, err := Run(context.Background(), pipeline(t, good), Options{FS: quick{}}); err != nil || !res.Finished {
+		t.Errorf("the checkpoint must still be there: %+v, %v", res, err)
+	}
+}
+
+func TestFreeSettingsMayChange(t *testing.T) {
+	dir := t.TempDir()
+	good := file(dir, "{rows: 50}", "{}")
+	if _, err := Run(context.Background(), pipeline(t, good), Options{FS: quick{}}); err != nil {
+		t.Fatal(err)
+	}
+	moved := strings.Replace(strings.Replace(good, "max_rejected: 0.5", "max_rejected: 0.4", 1), "/checkpoint,", "/moved,", 1)
+	if err := os.Rename(dir+"/checkpoint", dir+"/moved"); err != nil {
+		t.Fatal(err)
+	}
+	if res, err := Run(context.Background(), pipeline(t, moved), Options{FS: quick{}}); err != nil || !res.Finished {
+		t.Errorf("got %+v, %v", res, err)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // save writes the parts and publishes the manifest. Without a store it only computes the hash of the state.
 func (c *chain) save(id flow.CheckpointID, source []byte, final bool) error {
 	m := &state.Manifest{
-		Pipeline: c.g.Name, Checkpoint: uint64(id), Rows: c.rows, Rejected: c.reject.total, Pass: c.pass, Final: final,
+		Pipeline: c.g.Name, Checkpoint: uint64(id), Rows: c.rows, Rejected: c.reject.total, Window: c.reject.window, Pass: c.pass, Final: final,
 	}
 	var err error
 	if m.Identity, err = c.g.identity(); err != nil {
@@ -44,7 +44,7 @@ func (c *chain) stored(err error) error {
 func (c *chain) parts(source []byte) ([]state.Part, error) {
 	var parts []state.Part
 	if source != nil && c.store != nil {
-		p, err := c.store.PutBytes("source", source)
+		p, err := c.store.PutBytes(sourcePart, source)
 		if err != nil {
 			return nil, c.stored(err)
 		}
@@ -56,6 +56,17 @@ func (c *chain) parts(source []byte) ([]state.Part, error) {
 			continue
 		}
 		p, err := c.part(s.name, st)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, p)
+	}
+	for _, o := range c.g.outlets {
+		st, ok := o.sink.(flow.Stateful)
+		if !ok {
+			continue
+		}
+		p, err := c.part(o.name, st)
 		if err != nil {
 			return nil, err
 		}

@@ -202,7 +202,18 @@ func TestFilesOfOthersStay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start(t, s, disk, memory.DefaultAllocator, crashSchema(), 0)
+	ctx, env := context.Background(), testEnv(disk, memory.DefaultAllocator)
+	if err := errors.Join(s.Open(ctx, env), s.Bind(crashSchema())); err != nil {
+		t.Fatal(err)
+	}
+	before := len(disk.Files())
+	if err := s.Recover(ctx, 0); !errors.Is(err, flow.ErrConfig) || len(disk.Files()) != before {
+		t.Errorf("want files of another run refused and left alone, got %v", err)
+	}
+	env.Fresh = true
+	if err := errors.Join(s.Open(ctx, env), s.Recover(ctx, 0)); err != nil {
+		t.Fatal(err)
+	}
 	files := disk.Files()
 	for _, p := range keep {
 		if _, ok := files[p]; !ok {

@@ -22,6 +22,7 @@ const (
 // staging is a set of files of one prefix and extension that become visible by checkpoints.
 type staging struct {
 	fs     vfs.FS
+	fresh  bool // what an earlier run left may be removed
 	dir    string
 	prefix string // "part"
 	ext    string // ".parquet"
@@ -123,6 +124,10 @@ func (s *staging) recover(last flow.CheckpointID) error {
 	visible, err := s.list(s.dir, "")
 	if err != nil {
 		return err
+	}
+	if last == 0 && len(visible) > 0 && !s.fresh {
+		return flow.Configf("path: want a folder without files of another run, got %s in %s; choose another path, or start over with --fresh, which replaces what is there",
+			visible[0].name, s.dir)
 	}
 	for _, f := range staged {
 		if f.id > last {

@@ -56,7 +56,7 @@ type table struct {
 
 // Open checks that files can be made below the path.
 func (t *table) Open(_ context.Context, env flow.Env) error {
-	t.fs, t.mem = env.FS, env.Alloc
+	t.fs, t.mem, t.fresh = env.FS, env.Alloc, env.Fresh
 	t.wait.mem = env.Alloc
 	return t.probe()
 }
@@ -195,7 +195,7 @@ func (t *table) Commit(_ context.Context, id flow.CheckpointID) error {
 	return nil
 }
 
-// Recover removes all files beyond last, and all rows that wait, and finishes what last had prepared.
+// Recover refuses files of another run, removes all files beyond last, and all rows that wait, and finishes what last had prepared.
 func (t *table) Recover(_ context.Context, last flow.CheckpointID) error {
 	t.abandon()
 	if err := t.recover(last); err != nil {

@@ -87,8 +87,8 @@ func TestUnseenValues(t *testing.T) {
 		t.Errorf("want 4 rows and none rejected, got %v and %+v", got, res)
 	}
 	rows := b.rows("scored")
-	if rows[1]["score"] != rows[3]["score"] || rows[1]["score"] == rows[2]["score"] || rows[0]["score"] == rows[1]["score"] {
-		t.Errorf("want unseen values to count as one, apart from null and from known ones, got %v", rows)
+	if rows[1]["score"] != rows[3]["score"] || rows[1]["score"] != rows[2]["score"] || rows[0]["score"] == rows[1]["score"] {
+		t.Errorf("want unseen values, a null that was never seen too, to count as one, apart from known ones, got %v", rows)
 	}
 }
 

@@ -6,16 +6,24 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sluice-stream/sluice/flow"
+	"github.com/sluice-stream/sluice/runtime"
 )
 
 // topic starts a broker with topic t of one partition that holds the messages, and returns the settings of a
 // source that reads them.
 func (b trial) topic(messages ...[]byte) string {
+	b.Helper()
+	_, source := b.broker(messages...)
+	return source
+}
+
+func (b trial) broker(messages ...[]byte) (*kfake.Cluster, string) {
 	b.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"), kfake.BrokerConfigs(map[string]string{"message.max.bytes": "9000000"}))
 	if err != nil {
@@ -32,7 +40,7 @@ func (b trial) topic(messages ...[]byte) string {
 			b.Fatal(err)
 		}
 	}
-	return "brokers: [\"" + c.ListenAddrs()[0] + "\"], topic: t, until: end, retry_seconds: 2"
+	return c, "brokers: [\"" + c.ListenAddrs()[0] + "\"], topic: t, until: end, retry_seconds: 2"
 }
 
 const numberSchema = ", schema: {n: int64, c: utf8, x: float64, y: int64}"
@@ -181,4 +189,20 @@ func TestSchemaChangesBetweenMessages(t *testing.T) {
 	odd := map[int]string{5: `{"n":5,"c":"a","x":1,"y":1,"new":[1]}`, 6: `{"n":6,"y":1}`, 7: `{"n":7,"c":"a","x":true,"y":1}`}
 	res := b.mustRun(learning("{kafka: {" + b.topic(messages(9, odd)...) + ", infer_rows: 2}}"))
 	b.accounts(res, 9, []int{7}, 0)
+}
+
+// TestBrokerDiesMidway stops with the class of what may pass, soon after retry_seconds; what was committed stays.
+func TestBrokerDiesMidway(t *testing.T) {
+	b := newTrial(t)
+	c, source := b.broker(messages(20, nil)...)
+	text := learning("{kafka: {" + strings.Replace(strings.Replace(source, "until: end, ", "", 1), "retry_seconds: 2", "retry_seconds: 1", 1) + numberSchema + "}}")
+	began := time.Now()
+	_, err := b.run(text, func(o *runtime.Options) { o.Observer = stopAt{3, c.Close} })
+	b.refuses(err, flow.ErrTransient, `topic "t"`, "gave no usable answer", "check that they run")
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("want to give up soon, took %s", took)
+	}
+	if got := b.numbers("rows"); len(got) < 15 || len(got)%5 != 0 {
+		t.Errorf("want the rows of whole checkpoints, got %v", got)
+	}
 }

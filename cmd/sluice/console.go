@@ -142,8 +142,9 @@ func (c *console) stop() {
 
 func plainLine(p runtime.Progress) string {
 	s := strings.TrimSpace(progressLine(p))
-	if m := p.Report.Window; m != nil {
-		s += fmt.Sprintf(", newest rows: auc %.4f, ne %.3f", m["auc"], m["ne"])
+	m := p.Report.Window
+	if auc, ok := m["auc"]; ok {
+		s += fmt.Sprintf(", newest rows: auc %.4f, ne %.3f", auc, m["ne"])
 	}
 	if g := p.Report.Gate; g != nil {
 		s += fmt.Sprintf(", gate keeps %.3f", g["ratio"])

@@ -6,10 +6,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/sluice-stream/sluice/flow"
 	"github.com/sluice-stream/sluice/runtime"
 )
 
@@ -41,6 +43,9 @@ func run(cmd *cobra.Command, file string, fresh bool, report string) error {
 	if err != nil {
 		return err
 	}
+	if err := canReport(report); err != nil {
+		return err
+	}
 	con := newConsole(cmd.OutOrStdout(), p)
 	opts := runtime.Options{Fresh: fresh, Observer: con, Log: slog.New(slog.NewTextHandler(con, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	if !con.live {
@@ -56,6 +61,15 @@ func run(cmd *cobra.Command, file string, fresh bool, report string) error {
 		return nil
 	}
 	return writeReport(report, res)
+}
+
+// canReport finds out before a long run whether its report can be written.
+func canReport(path string) error {
+	dir := filepath.Dir(path)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return flow.Configf("--report: want a file in a folder that exists, got %s; make the folder %s first", path, dir)
+	}
+	return nil
 }
 
 func writeReport(path string, res *runtime.Result) error {

@@ -144,6 +144,33 @@ func TestAddressesInFlowForm(t *testing.T) {
 	}
 }
 
+func TestAnchors(t *testing.T) {
+	p, err := read(t, "shapes:\n  - square: &s {side: 2, names: &n [a, b]}\n  - square: *s\n  - square: {names: *n}\nname: &x hello\nhosts: [*x]\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Shapes[1].Settings().(*squareConfig); got.Side != 2 || len(got.Names) != 2 {
+		t.Errorf("got %+v", got)
+	}
+	if got := p.Shapes[2].Settings().(*squareConfig).Names; len(got) != 2 || p.Hosts[0] != "hello" {
+		t.Errorf("got %v, %v", got, p.Hosts)
+	}
+	for _, text := range []string{"name: *nope", "hosts: [*nope]", "sub: *nope", "sub: &a {on: *a}", "shapes: &a [*a]", "shapes: [{square: {many: &m {q: {square: {many: *m}}}}}]"} {
+		if _, err := read(t, text); err == nil {
+			t.Errorf("%q: want a problem", text)
+		}
+	}
+}
+
+func TestEnvironmentIsNotPrinted(t *testing.T) {
+	for _, text := range []string{"seed: ${PASS}", "sub: {on: ${PASS}}", "shapes: [{square: {side: -${SIDE}}}]", "sub: ${PASS}", "hosts: {a: ${PASS}}", "shapes: [{square: {wait: ${PASS}}}]"} {
+		_, err := read(t, text)
+		if err == nil || strings.Contains(err.Error(), "s3cr") || strings.Contains(err.Error(), "-3") {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}
+
 func TestSyntaxAndEmpty(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                  "p.yaml:1:1: want a pipeline, got an empty file",

@@ -17,6 +17,10 @@ type decoder struct {
 	file     *File
 	problems Problems
 	where    map[string]ast.Node // absolute path -> key or value, for the violations of Validate and Bind
+	hidden   map[string]bool     // absolute paths whose value came from the environment: it is not printed
+
+	unchecked bool // Validate is not asked
+	depth     int
 }
 
 type validator interface{ Validate() error }
@@ -43,9 +47,17 @@ func (d *decoder) fail(n ast.Node, path, format string, a ...any) {
 	d.problems = append(d.problems, d.file.at(n, path, fmt.Sprintf(format, a...)))
 }
 
+const mostDepth = 60
+
 // decode fills v from n. Pointers are made, defaults that stand in v stay where n says nothing.
 func (d *decoder) decode(n ast.Node, v reflect.Value, path string) {
-	n = bare(n)
+	if d.depth++; d.depth > mostDepth {
+		d.fail(n, path, "want settings at most %d levels deep; an alias that stands within its own anchor has no end", mostDepth)
+		d.depth--
+		return
+	}
+	defer func() { d.depth-- }()
+	n = d.file.bare(n)
 	if _, null := n.(*ast.NullNode); null && v.Kind() != reflect.Pointer {
 		if v.Kind() == reflect.Struct && !v.Addr().Type().Implements(choiceType) {
 			d.validate(n, v, path) // `key:` with nothing behind it: the defaults
@@ -80,10 +92,16 @@ func (d *decoder) decode(n ast.Node, v reflect.Value, path string) {
 	}
 }
 
-// bare removes anchors and tags, which mean nothing here.
-func bare(n ast.Node) ast.Node {
-	for {
+// bare removes tags, which mean nothing here, and follows anchors. An alias within itself is cut off.
+func (f *File) bare(n ast.Node) ast.Node {
+	for range 100 {
 		switch m := n.(type) {
+		case *ast.AliasNode:
+			target, ok := f.anchors[m.Value.GetToken().Value]
+			if !ok {
+				return n
+			}
+			n = target
 		case *ast.TagNode:
 			n = m.Value
 		case *ast.AnchorNode:
@@ -92,6 +110,17 @@ func bare(n ast.Node) ast.Node {
 			return n
 		}
 	}
+	return n
+}
+
+// anchors is a visitor that finds &name.
+type anchors map[string]ast.Node
+
+func (a anchors) Visit(n ast.Node) ast.Visitor {
+	if m, ok := n.(*ast.AnchorNode); ok {
+		a[m.Name.GetToken().Value] = m.Value
+	}
+	return a
 }
 
 // pairs returns the key-value pairs of a mapping.
@@ -163,13 +192,16 @@ func (d *decoder) dropKnown(before, seen int) {
 
 func (d *decoder) validate(n ast.Node, v reflect.Value, path string) {
 	val, ok := v.Addr().Interface().(validator)
-	if !ok {
+	if !ok || d.unchecked {
 		return
 	}
 	for _, viol := range check.Of(val.Validate()) {
 		at := path
 		if viol.Key != "" {
 			at = join(path, viol.Key)
+		}
+		if d.hidden[at] {
+			viol.Got = fromEnv
 		}
 		viol.Key = ""
 		line, col := d.find(at, n)

@@ -14,11 +14,12 @@ import (
 
 // File is a parsed YAML file.
 type File struct {
-	name   string
-	root   ast.Node
-	subs   []string
-	getenv func(string) (string, bool)
-	read   *decoder // what Decode read
+	name    string
+	root    ast.Node
+	subs    []string
+	anchors anchors
+	getenv  func(string) (string, bool)
+	read    *decoder // what Decode read
 }
 
 // Problem is one thing that is wrong at one place of a file.
@@ -80,6 +81,8 @@ func Parse(name string, text []byte, getenv func(string) (string, bool)) (*File,
 	if f.root == nil {
 		return nil, Problems{{File: name, Line: 1, Column: 1, Text: "want a pipeline, got an empty file"}}
 	}
+	f.anchors = anchors{}
+	ast.Walk(f.anchors, f.root)
 	return f, nil
 }
 
@@ -121,8 +124,10 @@ func display(path string) string {
 }
 
 // Decode fills into, a pointer to a struct that holds the defaults. The error is Problems.
-func (f *File) Decode(into any) error {
-	d := &decoder{file: f, where: map[string]ast.Node{}}
+func (f *File) Decode(into any) error { return f.decode(into, false) }
+
+func (f *File) decode(into any, unchecked bool) error {
+	d := &decoder{file: f, where: map[string]ast.Node{}, hidden: map[string]bool{}, unchecked: unchecked}
 	f.read = d
 	d.decodeRoot(into)
 	if len(d.problems) == 0 {
@@ -141,11 +146,16 @@ func (f *File) Decode(into any) error {
 func (f *File) Locate(key string) string { return f.read.locate("", key) }
 
 // DecodeText reads settings that Canonical wrote. Nothing in it is taken for an environment variable.
-func DecodeText(text []byte, into any) error {
+func DecodeText(text []byte, into any) error { return decodeText(text, into, false) }
+
+// DecodeSaved reads settings that Identity wrote, which lack those that may change: values are not checked.
+func DecodeSaved(text []byte, into any) error { return decodeText(text, into, true) }
+
+func decodeText(text []byte, into any, unchecked bool) error {
 	tree, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return err
 	}
 	f := &File{name: "settings", root: tree.Docs[0].Body, getenv: os.LookupEnv}
-	return f.Decode(into)
+	return f.decode(into, unchecked)
 }

@@ -37,6 +37,10 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 	if whole, ok := address(n); ok {
 		n = whole
 	}
+	if alias, ok := n.(*ast.AliasNode); ok {
+		d.fail(n, path, "want an anchor &%s in this file, got none", alias.Value.GetToken().Value)
+		return
+	}
 	if _, isMap := pairs(n); isMap {
 		d.fail(n, path, "want %s, got a map", wanted(v))
 		return
@@ -50,6 +54,7 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 	if len(d.problems) > before {
 		return
 	}
+	d.hidden[path] = used
 	if v.Type() == secretType {
 		if !used && s != "" && !strings.HasPrefix(s, "file:") {
 			d.fail(n, path, "want a secret as ${NAME} or file:/path, got it in the open")
@@ -66,9 +71,16 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 	}
 	_, quoted := n.(*ast.StringNode)
 	if !setScalar(v, s, quoted && !used) {
+		if used {
+			d.fail(n, path, "want %s, got %s", wanted(v), fromEnv)
+			return
+		}
 		d.fail(n, path, "want %s, got %q", wanted(v), s)
 	}
 }
+
+// fromEnv stands for a value that may be a secret in the wrong place.
+const fromEnv = "the value of an environment variable"
 
 // address mends what the parser makes of localhost:9092 inside [...] inside {...}: a pair, although YAML wants a
 // space after the colon of a pair.
@@ -163,7 +175,7 @@ func (d *decoder) got(n ast.Node) string {
 	}
 	s, used, _ := d.file.showEnv(n.String())
 	if used {
-		return "the value of an environment variable"
+		return fromEnv
 	}
 	return fmt.Sprintf("%q", s)
 }

@@ -23,12 +23,21 @@ type Manifest struct {
 	Checkpoint uint64          `json:"checkpoint"`
 	Rows       int64           `json:"rows"`     // rows that the source has delivered in this pass
 	Rejected   int64           `json:"rejected"` // rows in the dead letters
+	Window     Window          `json:"window"`   // of the newest rows, for max_rejected
 	Pass       int             `json:"pass"`     // how often the source has started over
 	Final      bool            `json:"final"`    // the run is finished
 	StateHash  string          `json:"state_hash"`
 	Parts      []Part          `json:"parts"`
 	Report     json.RawMessage `json:"report,omitempty"`
 	Check      string          `json:"check"` // hash of this file with an empty check
+}
+
+// Window counts the newest rows and those of them that were rejected, in buckets that are used in turn.
+type Window struct {
+	Seen     int64   `json:"seen"` // all rows so far, rejected ones among them
+	At       int     `json:"at"`   // the bucket that is being filled
+	Rows     []int64 `json:"rows"`
+	Rejected []int64 `json:"rejected"`
 }
 
 // Part is one file of a checkpoint: the state of one component.

@@ -1,0 +1,50 @@
+package runtime
+
+import (
+	"github.com/sluice-stream/sluice/check"
+	"github.com/sluice-stream/sluice/flow"
+)
+
+// ill reports combinations of components that could not keep what the parts promise.
+func (g *graph) ill() (errs []error) {
+	bad := func(where func(error) error, want, got, hint string) {
+		errs = append(errs, where(check.Violation{Want: want, Got: got, Hint: hint}))
+	}
+	source := g.Source.Locate
+	_, stateful := g.source.(flow.Stateful)
+	if g.Checkpoint != nil && !stateful {
+		bad(source, "a source that can go on where it was, as there are checkpoints", "one that cannot", "remove checkpoint")
+	}
+	endless := false
+	if b, ok := g.source.(flow.Bounded); ok {
+		endless = !b.Bounded()
+	}
+	if endless && g.Checkpoint == nil && len(g.outlets) > 0 {
+		bad(source, "checkpoints, as this input has no end and sinks commit at checkpoints", "none", "add checkpoint: {path: out/checkpoint}")
+	}
+	if g.replay != nil {
+		errs = append(errs, g.illReplay(endless)...)
+	}
+	if s, ok := g.dead.(flow.Subscriber); ok && s.From() != "" {
+		bad(g.DeadLetter.Locate, "rejected rows only", "from: "+s.From(), "remove from")
+	}
+	return errs
+}
+
+// illReplay reports what cannot stand beside an operator that wants the input several times.
+func (g *graph) illReplay(endless bool) (errs []error) {
+	if _, ok := g.source.(flow.Rewinder); !ok || endless {
+		errs = append(errs, g.Source.Locate(check.Violation{
+			Want: "an input that ends and can be read again, as " + g.Operators[g.last].Name() + " reads it in epochs", Got: "one that is not",
+			Hint: "for Kafka set until: end; else train without epochs"}))
+	}
+	for i, s := range g.stages[:g.last] {
+		_, stateful := s.op.(flow.Stateful)
+		if _, knows := s.op.(flow.Repeatable); stateful && !knows {
+			errs = append(errs, g.Operators[i].Locate(check.Violation{
+				Want: "an operator that can see every row several times, as a later one reads in epochs", Got: "one that keeps state",
+				Hint: "move it behind " + g.Operators[g.last].Name()}))
+		}
+	}
+	return errs
+}
