@@ -10,7 +10,6 @@ import (
 	"time"
 
 	kafka "github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol/fetch"
 
 	"github.com/sluice-stream/sluice/flow"
 )
@@ -30,26 +29,22 @@ type kafkaClient struct {
 	mu     sync.Mutex
 	closed bool
 	conns  map[net.Conn]bool
+	spoken map[string]map[int16]int16 // newest version of each request, by connection
+	id     topicID                    // zero until it is known
 }
 
 func newKafkaClient(brokers []string, topic string, giveUp time.Duration) *kafkaClient {
 	c := &kafkaClient{
 		topic: topic, name: strings.Join(brokers, ","), giveUp: giveUp,
-		addr: kafka.TCP(brokers...), conns: map[net.Conn]bool{},
+		addr: kafka.TCP(brokers...), conns: map[net.Conn]bool{}, spoken: map[string]map[int16]int16{},
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop = stop
-	c.tr = c.transport(ctx, []string{topic})
-	return c
-}
-
-// transport makes a transport that knows the given topics, nil for all. kafka-go refreshes what it knows about
-// the cluster every MetadataTTL; a new leader is found that late.
-func (c *kafkaClient) transport(ctx context.Context, topics []string) *kafka.Transport {
-	return &kafka.Transport{
-		Dial: c.dial, DialTimeout: min(c.giveUp, 5*time.Second), MetadataTTL: 2 * time.Second,
-		MetadataTopics: topics, ClientID: clientID, Context: ctx,
+	c.tr = &kafka.Transport{ // it refreshes what it knows about the brokers every MetadataTTL
+		Dial: c.dial, DialTimeout: min(giveUp, 5*time.Second), MetadataTTL: 2 * time.Second,
+		MetadataTopics: []string{topic}, ClientID: clientID, Context: ctx,
 	}
+	return c
 }
 
 // dial remembers the connection, so that Close ends requests that wait for rows.
@@ -76,6 +71,7 @@ type knownConn struct {
 func (k *knownConn) Close() error {
 	k.c.mu.Lock()
 	delete(k.c.conns, k.Conn)
+	delete(k.c.spoken, connName(k.Conn))
 	k.c.mu.Unlock()
 	return k.Conn.Close()
 }
@@ -90,17 +86,6 @@ func (c *kafkaClient) close() {
 	for conn := range c.conns {
 		conn.Close()
 	}
-}
-
-// fetch asks the leader of parts for rows; it waits up to wait for the first one.
-func (c *kafkaClient) fetch(ctx context.Context, parts []fetch.RequestPartition, wait time.Duration, maxBytes int32) ([]fetched, error) {
-	ctx, cancel := context.WithTimeout(ctx, wait+min(c.giveUp, 30*time.Second))
-	defer cancel()
-	m, err := c.tr.RoundTrip(ctx, c.addr, newFetchCall(c.topic, parts, int32(wait.Milliseconds()), maxBytes))
-	if err != nil {
-		return nil, err
-	}
-	return m.(*fetchAnswer).partitions()
 }
 
 // retry repeats f while its error may pass, for as long as a broker may be dead.
@@ -155,15 +140,20 @@ func codeError(code int16) error {
 		return flow.Configf("%s: %s", e.Title(), e.Description())
 	case code < 0:
 		return errors.New("the broker reports an unknown error")
+	case e.Title() == "":
+		return fmt.Errorf("the broker reports error %d", code)
 	default:
 		return fmt.Errorf("%s: %s", e.Title(), e.Description())
 	}
 }
 
+// Errors that kafka-go does not know: the broker has no topic of the id, or another one of the name.
+const unknownTopicID, inconsistentTopicID kafka.Error = 100, 103
+
 // moved says that err tells of another leader: the partitions are to be grouped anew.
 func moved(code int16) bool {
 	switch kafka.Error(code) {
-	case kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.ReplicaNotAvailable, kafka.UnknownTopicOrPartition,
+	case unknownTopicID, inconsistentTopicID, kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.ReplicaNotAvailable, kafka.UnknownTopicOrPartition,
 		kafka.FencedLeaderEpoch, kafka.UnknownLeaderEpoch:
 		return true
 	}

@@ -2,18 +2,12 @@ package arrowio
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	kafka "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol/listoffsets"
-	"github.com/segmentio/kafka-go/protocol/metadata"
 	"github.com/segmentio/kafka-go/protocol/offsetfetch"
-
-	"github.com/sluice-stream/sluice/check"
-	"github.com/sluice-stream/sluice/flow"
 )
 
 // Times that ask for an end of the log instead of a time.
@@ -21,64 +15,6 @@ const (
 	atLatest   = -1
 	atEarliest = -2
 )
-
-var errNoLeader = errors.New("a partition has no leader")
-
-// leaders returns the leader of each partition of the topic. A topic that does not exist is ErrConfig.
-func (c *kafkaClient) leaders(ctx context.Context) (map[int32]int32, error) {
-	var out map[int32]int32
-	err := c.retry(ctx, func() error {
-		t, err := c.describe(ctx)
-		if err != nil {
-			return err
-		}
-		out = make(map[int32]int32, len(t.Partitions))
-		for _, p := range t.Partitions {
-			if p.LeaderID < 0 {
-				return fmt.Errorf("%w: %d", errNoLeader, p.PartitionIndex)
-			}
-			out[p.PartitionIndex] = p.LeaderID
-		}
-		return nil
-	})
-	return out, err
-}
-
-func (c *kafkaClient) describe(ctx context.Context) (metadata.ResponseTopic, error) {
-	m, err := c.tr.RoundTrip(ctx, c.addr, &metadata.Request{TopicNames: []string{c.topic}})
-	if err != nil {
-		return metadata.ResponseTopic{}, err
-	}
-	t := m.(*metadata.Response).Topics[0]
-	if kafka.Error(t.ErrorCode) == kafka.UnknownTopicOrPartition {
-		return t, c.missing(ctx)
-	}
-	return t, codeError(t.ErrorCode)
-}
-
-// missing explains that the topic is not there, with the name that is nearest. A topic that was made a moment
-// ago is no error of configuration: the cached metadata has not seen it yet.
-func (c *kafkaClient) missing(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	tr := c.transport(ctx, nil)
-	defer tr.CloseIdleConnections()
-	m, err := tr.RoundTrip(ctx, c.addr, &metadata.Request{})
-	if err != nil {
-		return err
-	}
-	var names []string
-	for _, t := range m.(*metadata.Response).Topics {
-		if !t.IsInternal {
-			names = append(names, t.Name)
-		}
-	}
-	if slices.Contains(names, c.topic) {
-		return fmt.Errorf("topic %q has just been made", c.topic)
-	}
-	v := check.Violation{Key: "topic", Want: "a topic of " + c.name, Got: fmt.Sprintf("%q", c.topic), Hint: check.DidYouMean(c.topic, names)}
-	return flow.Classify(flow.ErrConfig, check.All(v))
-}
 
 // offsets returns, for each partition, the first offset whose time is at or behind ms, or an end of the log.
 // The latest offset is the last stable one: no row of an open transaction lies before it.

@@ -79,7 +79,7 @@ const (
 )
 
 // Replayer is an operator that reads a bounded input more than once or works on after its end (training
-// epochs). Advance is called at the end of each pass until it returns Done.
+// epochs). Advance is called at the end of each pass until it returns Done. It emits rows in its last pass only.
 type Replayer interface {
 	Replays() bool // false: an ordinary operator after all, by its settings
 	Advance(ctx context.Context) (Phase, error)

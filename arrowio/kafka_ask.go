@@ -1,0 +1,80 @@
+package arrowio
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// wantedRows is what a fetch asks of one partition.
+type wantedRows struct {
+	partition int32
+	offset    int64
+	limit     int32 // bytes
+}
+
+// fetched is what one partition answered.
+type fetched struct {
+	partition int32
+	code      int16
+	stable    int64 // last stable offset: the end for a reader of committed rows
+	logStart  int64 // -1 where the version does not tell
+	aborted   []abortedRange
+	records   []byte // record batches one behind the other; the last one may be cut
+}
+
+// abortedRange says that producer's transaction that began at first was aborted.
+type abortedRange struct{ producer, first int64 }
+
+// fetch asks the broker leader for rows; it waits up to wait for the first one. Where the topic's id is known and
+// the broker speaks ids (Kafka 3.1), it asks by id: a topic made anew under the name never answers.
+func (c *kafkaClient) fetch(ctx context.Context, leader int32, parts []wantedRows, wait time.Duration, maxBytes int32) ([]fetched, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait+min(c.giveUp, 30*time.Second))
+	defer cancel()
+	call := &kafkaCall{c: c, req: c.fetchRequest(parts, wait, maxBytes), oldest: 4, newest: 12, leader: leader}
+	if c.identity() != (topicID{}) {
+		call.newest = 13
+	}
+	m, err := c.tr.RoundTrip(ctx, c.addr, call)
+	if err != nil {
+		return nil, err
+	}
+	res := m.(*kafkaAnswer).Response.(*kmsg.FetchResponse)
+	if moved(res.ErrorCode) {
+		return nil, errMoved
+	}
+	return fetchedOf(res), codeError(res.ErrorCode)
+}
+
+// fetchRequest has no fetch session: it names every partition each time, so that none can be starved by the
+// broker's memory of the last answer.
+func (c *kafkaClient) fetchRequest(parts []wantedRows, wait time.Duration, maxBytes int32) *kmsg.FetchRequest {
+	req := kmsg.NewPtrFetchRequest()
+	req.ReplicaID, req.IsolationLevel = consumer, readCommitted
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(wait.Milliseconds()), 1, maxBytes
+	req.SessionID, req.SessionEpoch = 0, noEpoch
+	topic := kmsg.NewFetchRequestTopic()
+	topic.Topic, topic.TopicID = c.topic, c.identity()
+	for _, w := range parts {
+		p := kmsg.NewFetchRequestTopicPartition()
+		p.Partition, p.FetchOffset, p.PartitionMaxBytes = w.partition, w.offset, w.limit
+		p.CurrentLeaderEpoch, p.LastFetchedEpoch, p.LogStartOffset = noEpoch, noEpoch, -1
+		topic.Partitions = append(topic.Partitions, p)
+	}
+	req.Topics = []kmsg.FetchRequestTopic{topic}
+	return req
+}
+
+func fetchedOf(res *kmsg.FetchResponse) (out []fetched) {
+	for _, t := range res.Topics {
+		for _, p := range t.Partitions {
+			f := fetched{partition: p.Partition, code: p.ErrorCode, stable: p.LastStableOffset, logStart: p.LogStartOffset, records: p.RecordBatches}
+			for _, a := range p.AbortedTransactions {
+				f.aborted = append(f.aborted, abortedRange{producer: a.ProducerID, first: a.FirstOffset})
+			}
+			out = append(out, f)
+		}
+	}
+	return out
+}
