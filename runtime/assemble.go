@@ -57,10 +57,15 @@ func (p *Pipeline) build() (*graph, error) {
 	g := &graph{Pipeline: p, last: -1}
 	var errs []error
 	var err error
-	if g.source, err = p.Source.Build(); err != nil {
-		errs = append(errs, err)
+	if !p.Source.IsZero() { // else the file has been found wanting already
+		if g.source, err = p.Source.Build(); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	for i, c := range p.Operators {
+		if c.IsZero() {
+			continue
+		}
 		op, err := c.Build()
 		if err != nil {
 			errs = append(errs, err)
@@ -75,6 +80,9 @@ func (p *Pipeline) build() (*graph, error) {
 		}
 	}
 	for i, c := range p.Sinks {
+		if c.IsZero() {
+			continue
+		}
 		s, err := c.Build()
 		if err != nil {
 			errs = append(errs, err)

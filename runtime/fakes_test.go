@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
+	"github.com/sluice-stream/sluice/check"
 	"github.com/sluice-stream/sluice/flow"
 	"github.com/sluice-stream/sluice/internal/vfs"
 )
@@ -254,6 +255,11 @@ func (o *picky) Process(_ context.Context, rec arrow.Record, emit flow.Emit) err
 }
 
 func init() {
+	flow.Register(flow.Operators, flow.Entry[struct{}, flow.Operator]{
+		Name: "touchy", Build: func(struct{}) (flow.Operator, error) {
+			return nil, check.Violation{Want: "a better day", Got: "this one"}
+		},
+	})
 	flow.Register(flow.Operators, flow.Entry[struct{}, flow.Operator]{
 		Name: "picky", Build: func(struct{}) (flow.Operator, error) { return &picky{}, nil },
 	})

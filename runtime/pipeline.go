@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/sluice-stream/sluice/check"
 	"github.com/sluice-stream/sluice/flow"
@@ -102,9 +103,10 @@ func Parse(name string, text []byte, getenv func(string) (string, bool)) (*Pipel
 func defaults() Pipeline { return Pipeline{MaxRejected: 0.05, Seed: 1} }
 
 func decode(f *config.File) (*Pipeline, error) {
-	p := Pipeline{MaxRejected: 0.05, Seed: 1, file: f}
+	p := defaults()
+	p.file = f
 	if err := f.Decode(&p); err != nil {
-		return nil, flow.Classify(flow.ErrConfig, err)
+		return nil, flow.Classify(flow.ErrConfig, p.withBuild(err))
 	}
 	if c := p.Checkpoint; c != nil {
 		if c.Every == (Every{}) {
@@ -112,6 +114,17 @@ func decode(f *config.File) (*Pipeline, error) {
 		}
 	}
 	return &p, nil
+}
+
+// withBuild adds to the problems of the file those that only building its components shows, such as a mistake in
+// an expression, so that one run names them all.
+func (p *Pipeline) withBuild(err error) error {
+	_, more := p.build()
+	var problems config.Problems
+	if more == nil || !errors.As(err, &problems) {
+		return err
+	}
+	return problems.With(strings.Split(more.Error(), "\n"))
 }
 
 // Lint builds every component without opening anything.

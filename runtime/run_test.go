@@ -330,3 +330,11 @@ func (s stopper) Checkpoint(id flow.CheckpointID, _ int64, _ time.Duration) {
 		s.cancel()
 	}
 }
+
+func TestProblemsOfBuildingStandBesideThoseOfTheFile(t *testing.T) {
+	_, err := Parse("p.yaml", []byte("nam: x\nname: x\nsource: count\noperators:\n  - touchy\n"), os.LookupEnv)
+	want := "p.yaml:1:1: nam: unknown key; did you mean \"name\"?\np.yaml:5:5: touchy: want a better day, got this one"
+	if err == nil || err.Error() != want || !errors.Is(err, flow.ErrConfig) {
+		t.Errorf("want\n%s\ngot\n%v", want, err)
+	}
+}

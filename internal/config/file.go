@@ -49,6 +49,38 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// With adds problems that were found elsewhere, as lines file:line:column: path: text, at places of which nothing
+// is said yet.
+func (ps Problems) With(lines []string) Problems {
+	known := map[string]bool{}
+	for _, p := range ps {
+		known[fmt.Sprint(p.Line, p.Column)], known[p.Path] = true, true
+	}
+	for _, l := range lines {
+		p := Problem{File: ps[0].File}
+		rest, ok := strings.CutPrefix(l, p.File+":")
+		if n, _ := fmt.Sscanf(rest, "%d:%d:", &p.Line, &p.Column); !ok || n != 2 {
+			continue
+		}
+		_, p.Text, _ = strings.Cut(rest, ": ")
+		if path, _, _ := strings.Cut(p.Text, ": "); known[path] || known[fmt.Sprint(p.Line, p.Column)] {
+			continue
+		}
+		ps = append(ps, p)
+	}
+	sortProblems(ps)
+	return ps
+}
+
+func sortProblems(ps Problems) {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+}
+
 // Load reads and parses the file at path; name stands in messages.
 func Load(path string) (*File, error) {
 	text, err := os.ReadFile(path)
@@ -133,12 +165,7 @@ func (f *File) decode(into any, unchecked bool) error {
 	if len(d.problems) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(d.problems, func(a, b Problem) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
-	})
+	sortProblems(d.problems)
 	return d.problems
 }
 
