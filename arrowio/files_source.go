@@ -127,6 +127,9 @@ func (s *fileSource) settle(ctx context.Context) error {
 	return nil
 }
 
+// Place is the path that is read.
+func (s *fileSource) Place() string { return s.path }
+
 // Origin is the path of the files.
 func (s *fileSource) Origin() string { return s.path }
 

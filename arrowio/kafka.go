@@ -145,6 +145,7 @@ const idleAfter = 500 * time.Millisecond
 // Next returns up to most rows; a record without rows means that none came for a while, or that all of them
 // were rejected.
 func (k *Kafka) Next(ctx context.Context, most int) (arrow.Record, error) {
+	k.adopt()
 	rows, taken := 0, 0
 	for rows < most && taken-rows < most && !k.rows.data.full() {
 		if err := ctx.Err(); err != nil && rows == 0 {
@@ -165,6 +166,7 @@ func (k *Kafka) Next(ctx context.Context, most int) (arrow.Record, error) {
 			} else if idle {
 				return k.rows.record(0)
 			}
+			k.adopt()
 			continue
 		}
 		n, whole, err := k.rows.take(p, most-rows)

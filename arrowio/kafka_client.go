@@ -147,13 +147,10 @@ func codeError(code int16) error {
 	}
 }
 
-// Errors that kafka-go does not know: the broker has no topic of the id, or another one of the name.
-const unknownTopicID, inconsistentTopicID kafka.Error = 100, 103
-
 // moved says that err tells of another leader: the partitions are to be grouped anew.
 func moved(code int16) bool {
 	switch kafka.Error(code) {
-	case unknownTopicID, inconsistentTopicID, kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.ReplicaNotAvailable, kafka.UnknownTopicOrPartition,
+	case kafka.UnknownTopicID, kafka.InconsistentTopicID, kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.ReplicaNotAvailable, kafka.UnknownTopicOrPartition,
 		kafka.FencedLeaderEpoch, kafka.UnknownLeaderEpoch:
 		return true
 	}

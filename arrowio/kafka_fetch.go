@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/segmentio/kafka-go/protocol/fetch"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-stream/sluice/flow"
@@ -17,19 +16,31 @@ const (
 	waitForRows = 250 * time.Millisecond
 	waitBeside  = 20 * time.Millisecond
 	leastBytes  = 256 << 10 // asked for per partition, however many share an answer
+	refresh     = 3 * time.Second
 )
 
-// fetchers fills an inbox: one goroutine a leader, grouped anew when leaders change.
+// fetchers fills an inbox: one goroutine a leader, grouped anew when leaders change or partitions are added.
 type fetchers struct {
 	c        *kafkaClient
 	box      *inbox
 	maxBytes int32
+	live     bool // partitions that are added are read too
 }
 
 var errMoved = errors.New("partitions have moved to other brokers")
 
 // run fetches until every lane is at its end, ctx ends, or nothing helps any more.
 func (f *fetchers) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		f.watch(ctx)
+	}()
+	defer func() {
+		cancel()
+		<-watched
+	}()
 	for {
 		err := f.once(ctx)
 		if err == nil || ctx.Err() != nil {
@@ -51,7 +62,8 @@ func (f *fetchers) once(ctx context.Context) error {
 		return err
 	}
 	groups := map[int32][]*lane{}
-	for _, l := range f.box.lanes {
+	lanes, added := f.box.all()
+	for _, l := range lanes {
 		id, ok := leaders[l.partition]
 		if !ok {
 			return flow.Configf("kafka: topic %q has no partition %d any more; start over with --fresh", f.c.topic, l.partition)
@@ -59,14 +71,14 @@ func (f *fetchers) once(ctx context.Context) error {
 		groups[id] = append(groups[id], l)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	for _, lanes := range groups {
-		g.Go(func() error { return f.follow(ctx, lanes) })
+	for leader, lanes := range groups {
+		g.Go(func() error { return f.follow(ctx, leader, lanes, added) })
 	}
 	return g.Wait()
 }
 
-// follow fetches the lanes of one leader.
-func (f *fetchers) follow(ctx context.Context, lanes []*lane) error {
+// follow fetches the lanes of one leader, until all are at their ends or added says that there are new ones.
+func (f *fetchers) follow(ctx context.Context, leader int32, lanes []*lane, added <-chan struct{}) error {
 	pause := 50 * time.Millisecond
 	for turn := 0; ctx.Err() == nil; turn++ {
 		want, waiting, room := f.box.wanted(lanes)
@@ -76,15 +88,22 @@ func (f *fetchers) follow(ctx context.Context, lanes []*lane) error {
 		if len(want) == 0 {
 			select {
 			case <-room:
+			case <-added:
+				return errMoved
 			case <-ctx.Done():
 			}
 			continue
+		}
+		select {
+		case <-added:
+			return errMoved
+		default:
 		}
 		wait := waitForRows
 		if waiting > 0 {
 			wait = waitBeside
 		}
-		again, err := f.ask(ctx, rotate(want, turn), wait)
+		again, err := f.ask(ctx, leader, rotate(want, turn), wait)
 		if err != nil {
 			return err
 		}
@@ -111,16 +130,16 @@ func rotate(lanes []*lane, turn int) []*lane {
 }
 
 // ask does one fetch. again is trouble that may pass; it is noted in the lanes that it touches.
-func (f *fetchers) ask(ctx context.Context, want []*lane, wait time.Duration) (again, err error) {
-	parts := make([]fetch.RequestPartition, len(want))
+func (f *fetchers) ask(ctx context.Context, leader int32, want []*lane, wait time.Duration) (again, err error) {
+	parts := make([]wantedRows, len(want))
 	total := f.maxBytes
 	byID := make(map[int32]*lane, len(want))
 	for i, l := range want {
 		byID[l.partition] = l
-		parts[i] = fetch.RequestPartition{Partition: l.partition, CurrentLeaderEpoch: noEpoch, FetchOffset: l.pos, LogStartOffset: -1, PartitionMaxBytes: l.limit}
+		parts[i] = wantedRows{partition: l.partition, offset: l.pos, limit: l.limit}
 		total = max(total, l.limit)
 	}
-	answer, err := f.c.fetch(ctx, parts, wait, total)
+	answer, err := f.c.fetch(ctx, leader, parts, wait, total)
 	if err != nil {
 		if final(err) {
 			return nil, err
@@ -139,6 +158,12 @@ func (f *fetchers) ask(ctx context.Context, want []*lane, wait time.Duration) (a
 			return nil, err
 		case trouble == nil:
 			l.failing = time.Time{}
+		case errors.Is(trouble, errOutOfRange):
+			if err := f.c.outOfRange(ctx, l.partition, l.pos); final(err) {
+				return nil, err
+			}
+			f.note([]*lane{l})
+			again = trouble
 		case moved(a.code):
 			f.note([]*lane{l})
 			again = errors.Join(errMoved, trouble)
@@ -170,8 +195,7 @@ func (f *fetchers) patience(lanes []*lane, trouble error) error {
 		}
 		return f.c.dead(trouble)
 	}
-	var routing *fetch.Error // no leader, or not one leader for all
-	if errors.Is(trouble, errMoved) || errors.As(trouble, &routing) {
+	if errors.Is(trouble, errMoved) || errors.Is(trouble, errNoBroker) {
 		return errMoved
 	}
 	return nil

@@ -1,6 +1,7 @@
 package arrowio
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -28,11 +29,13 @@ type inbox struct {
 	err     error         // why no more comes
 	arrived chan struct{} // holds one token when something new is there
 	room    chan struct{} // closed and replaced when a full lane has room again
+	added   chan struct{} // closed and replaced when a lane is added
+	fresh   []freshPart   // partitions that the reader is to add
 	packers sync.WaitGroup
 }
 
 func newInbox(lanes []*lane) *inbox {
-	return &inbox{lanes: lanes, arrived: make(chan struct{}, 1), room: make(chan struct{})}
+	return &inbox{lanes: lanes, arrived: make(chan struct{}, 1), room: make(chan struct{}), added: make(chan struct{})}
 }
 
 func (l *lane) fetchedAll() bool { return l.end >= 0 && l.pos >= l.end }
@@ -130,14 +133,17 @@ func (x *inbox) wanted(lanes []*lane) (want []*lane, waiting int, room <-chan st
 	return want, waiting, x.room
 }
 
-// take puts an answer into its lane. again says that the partition has another leader or that the broker had a
-// moment of trouble; any other error ends the input.
+// errOutOfRange says that the log has no such offset. The answer does not tell why: real brokers leave out where
+// the log starts.
+var errOutOfRange = errors.New("offset out of range")
+
+// take puts an answer into its lane. again says that the partition has another leader, that the broker had a
+// moment of trouble, or errOutOfRange; any other error ends the input.
 func (x *inbox) take(topic string, l *lane, f fetched) (again, err error) {
 	switch kafka.Error(f.code) {
 	case 0:
 	case kafka.OffsetOutOfRange:
-		return nil, flow.Configf("kafka: topic %q partition %d: offset %d is not there any more (the log starts at %d): rows were deleted before they were read, or the topic was made anew; start over with --fresh, or keep the topic longer",
-			topic, l.partition, l.pos, f.logStart)
+		return errOutOfRange, nil
 	default:
 		err := codeError(f.code)
 		if final(err) {

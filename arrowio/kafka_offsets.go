@@ -8,6 +8,8 @@ import (
 	kafka "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol/listoffsets"
 	"github.com/segmentio/kafka-go/protocol/offsetfetch"
+
+	"github.com/sluice-stream/sluice/flow"
 )
 
 // Times that ask for an end of the log instead of a time.
@@ -112,4 +114,25 @@ func (c *kafkaClient) fill(ctx context.Context, offsets map[int32]int64, at int6
 		offsets[p] = o
 	}
 	return err
+}
+
+// outOfRange says why partition p has no offset at. It asks where the log starts and ends, because the answer to
+// the fetch does not tell; where that fails too, its error may pass.
+func (c *kafkaClient) outOfRange(ctx context.Context, p int32, at int64) error {
+	first, err := c.offsets(ctx, []int32{p}, atEarliest)
+	if err != nil {
+		return err
+	}
+	end, err := c.offsets(ctx, []int32{p}, atLatest)
+	switch {
+	case err != nil:
+		return err
+	case at < first[p]:
+		return flow.Configf("kafka: topic %q partition %d: offset %d is not there any more (the log starts at %d): %d offsets were deleted before they were read; start over with --fresh, or keep the topic longer",
+			c.topic, p, at, first[p], first[p]-at)
+	case at > end[p]:
+		return flow.Configf("kafka: topic %q partition %d: offset %d lies behind the end of the log, %d: its end was lost, by the choice of a leader that was not in sync, or the topic was made anew; start over with --fresh",
+			c.topic, p, at, end[p])
+	}
+	return errOutOfRange
 }

@@ -30,6 +30,11 @@ func (k *Kafka) open(ctx context.Context, env flow.Env) error {
 		return err
 	}
 	k.client = newKafkaClient(brokers, k.cfg.Topic, time.Duration(k.cfg.RetrySeconds)*time.Second)
+	if !k.embedded() { // which makes its topics anew in each process, with the same rows
+		if k.client.id, err = parseTopicID(k.saved.id); err != nil {
+			return err
+		}
+	}
 	leaders, err := k.client.leaders(ctx)
 	if err != nil {
 		return err
@@ -54,6 +59,8 @@ func (k *Kafka) open(ctx context.Context, env flow.Env) error {
 	k.start()
 	return nil
 }
+
+func (k *Kafka) embedded() bool { return slices.Contains(k.cfg.Brokers, flow.EmbeddedBroker) }
 
 func (k *Kafka) brokers(env flow.Env) ([]string, error) {
 	out := slices.Clone(k.cfg.Brokers)
@@ -182,17 +189,16 @@ func (k *Kafka) newOrder(turn, left int) order {
 
 // start gives every partition a lane and fetches from where the partitions stand.
 func (k *Kafka) start() {
-	limit := max(k.cfg.MaxBytes/len(k.parts), min(leastBytes, k.cfg.MaxBytes))
 	lanes := make([]*lane, len(k.parts))
 	for i, p := range k.parts {
-		lanes[i] = &lane{partition: p.id, pos: p.next, end: p.end, limit: int32(limit)}
+		lanes[i] = k.newLane(p)
 	}
 	k.box = newInbox(lanes)
 	for i, p := range k.parts {
 		p.box, p.lane, p.batch, p.held, p.err = k.box, lanes[i], nil, false, nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	f := &fetchers{c: k.client, box: k.box, maxBytes: int32(k.cfg.MaxBytes)}
+	f := &fetchers{c: k.client, box: k.box, maxBytes: int32(k.cfg.MaxBytes), live: k.cfg.Until == ""}
 	var wg sync.WaitGroup
 	wg.Add(1)
 	go func() {

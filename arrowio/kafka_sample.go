@@ -2,12 +2,12 @@ package arrowio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/segmentio/kafka-go/protocol/fetch"
 
 	"github.com/sluice-stream/sluice/flow"
 )
@@ -109,17 +109,24 @@ func (s *sampler) values(ctx context.Context, p *partition, n int) ([][]byte, er
 func (s *sampler) more(ctx context.Context, p *partition) (bool, error) {
 	before := p.lane.pos
 	err := s.c.retry(ctx, func() error {
-		req := fetch.RequestPartition{Partition: p.id, CurrentLeaderEpoch: noEpoch, FetchOffset: before, LogStartOffset: -1, PartitionMaxBytes: p.lane.limit}
+		leaders, err := s.c.describe(ctx)
+		if err != nil {
+			return err
+		}
+		req := wantedRows{partition: p.id, offset: before, limit: p.lane.limit}
 		wait := s.wait
 		if p.end >= 0 {
 			wait = waitForRows
 		}
-		answer, err := s.c.fetch(ctx, []fetch.RequestPartition{req}, wait, p.lane.limit)
+		answer, err := s.c.fetch(ctx, leaders[p.id], []wantedRows{req}, wait, p.lane.limit)
 		if err != nil {
 			return err
 		}
 		for _, f := range answer {
 			again, err := p.box.take(s.c.topic, p.lane, f)
+			if errors.Is(again, errOutOfRange) {
+				return s.c.outOfRange(ctx, p.id, before)
+			}
 			if err != nil || again != nil {
 				return fmt.Errorf("sample: %w", firstOf(err, again))
 			}

@@ -6,13 +6,14 @@ import "github.com/sluice-stream/sluice/flow"
 type kafkaState struct {
 	restored              bool
 	topic                 string
+	id                    string // of the topic, hexadecimal; empty where it is not known, or is of the embedded broker
 	parts                 []int32
 	first, next, row, end []int64
 	turn, left            int // of the partitions' turns
 	schema                []byte
 }
 
-// Walk saves and restores, for each partition, where it first started, the next offset, the rows of the message
+// Walk saves and restores the topic and its id; for each partition, where it first started, the next offset, the rows of the message
 // there that were returned, and where it ends; then whose turn it is, and the schema of the messages.
 func (k *Kafka) Walk(v flow.Visitor) {
 	s := &k.saved
@@ -20,6 +21,7 @@ func (k *Kafka) Walk(v flow.Visitor) {
 		k.collect()
 	}
 	v.Visit("topic", &s.topic)
+	v.Visit("topic_id", &s.id)
 	v.Visit("partition", &s.parts)
 	v.Visit("first", &s.first)
 	v.Visit("next", &s.next)
@@ -42,6 +44,9 @@ func (k *Kafka) Walk(v flow.Visitor) {
 func (k *Kafka) collect() {
 	k.saved = kafkaState{topic: k.cfg.Topic, schema: k.saved.schema}
 	s := &k.saved
+	if !k.embedded() {
+		s.id = k.client.identity().String()
+	}
 	for _, p := range k.parts {
 		s.parts = append(s.parts, p.id)
 		s.first, s.next = append(s.first, p.first), append(s.next, p.next)

@@ -29,7 +29,7 @@ const (
 	correlation   = 1 // a connection carries one exchange at a time
 	readCommitted = 1 // isolation level
 	noEpoch       = -1
-	consumer      = -1      // replica id of a client that is not a broker
+	consumer      = -1        // replica id of a client that is not a broker
 	largestAnswer = 1<<31 - 1 // bytes; the length is a positive int32
 )
 

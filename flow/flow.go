@@ -103,7 +103,7 @@ type Retrier interface{ Retries() bool }
 // Originator is a source of one topic, file or folder; its name stands in rejections of rows that do not carry it.
 type Originator interface{ Origin() string }
 
-// Placed is a sink with a folder of its own: two sinks of a pipeline must not share one.
+// Placed is a source that reads files, or a sink that writes into a folder of its own: no two may share one.
 type Placed interface{ Place() string }
 
 // Sized is a source that may know, once open, how many rows it holds in all; 0 means that it does not.

@@ -2,8 +2,10 @@ package operators
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/sluice-stream/sluice/check"
 	"github.com/sluice-stream/sluice/flow"
 	"github.com/sluice-stream/sluice/internal/state"
 )
@@ -38,8 +40,12 @@ func openModel(dir string) (*state.Checkpoint, origin, error) {
 		time.Sleep(100 * time.Millisecond)
 		c, err = state.Open(dir)
 	}
-	if err != nil {
-		return nil, origin{}, err
+	switch {
+	case errors.Is(err, state.ErrCorrupt):
+		return nil, origin{}, fmt.Errorf("model: %w", err)
+	case err != nil:
+		return nil, origin{}, flow.Classify(flow.ErrConfig, check.Violation{Key: "model", Want: "the checkpoint folder of a pipeline that trains",
+			Got: err.Error(), Hint: "run that pipeline first"})
 	}
 	return c, origin{folder: dir, checkpoint: c.Checkpoint, hash: c.StateHash}, nil
 }

@@ -121,11 +121,11 @@ func (l *learner) predict(rec arrow.Record, b *learn.Batch, out []float32) error
 func (s *saved) load(dir, part string) (origin, error) {
 	c, from, err := openModel(dir)
 	if err != nil {
-		return from, fmt.Errorf("model: %w", err)
+		return from, err
 	}
 	name, err := partOf(c.Names(), part)
 	if err != nil {
-		return from, check.Under("operator", err)
+		return from, flow.Classify(flow.ErrConfig, check.Under("operator", err))
 	}
 	if err := c.Restore(name, s); err != nil {
 		return from, fmt.Errorf("model %s: %w", dir, err)

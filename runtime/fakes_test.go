@@ -25,12 +25,13 @@ import (
 var numberSchema = arrow.NewSchema([]arrow.Field{{Name: "n", Type: arrow.PrimitiveTypes.Int64}}, nil)
 
 type countConfig struct {
-	Rows    int64 `yaml:"rows" doc:"rows"`
-	Bad     int64 `yaml:"bad" doc:"every bad-th row is rejected"`
-	Piece   int64 `yaml:"piece" doc:"most rows of one record"`
-	Flaky   int   `yaml:"flaky" doc:"transient failures before each record"`
-	Broken  int64 `yaml:"broken" doc:"row at which the source breaks"`
-	Endless bool  `yaml:"endless" doc:"says that it has no end"`
+	Rows    int64  `yaml:"rows" doc:"rows"`
+	Bad     int64  `yaml:"bad" doc:"every bad-th row is rejected"`
+	Piece   int64  `yaml:"piece" doc:"most rows of one record"`
+	Flaky   int    `yaml:"flaky" doc:"transient failures before each record"`
+	Broken  int64  `yaml:"broken" doc:"row at which the source breaks"`
+	From    string `yaml:"from" doc:"says where it reads"`
+	Endless bool   `yaml:"endless" doc:"says that it has no end"`
 }
 
 type counting struct {
@@ -44,6 +45,7 @@ func (s *counting) Schema() *arrow.Schema                      { return numberSc
 func (s *counting) Open(_ context.Context, env flow.Env) error { s.env = env; return nil }
 func (s *counting) Close() error                               { return nil }
 func (s *counting) Rewind(context.Context) error               { s.at = 0; return nil }
+func (s *counting) Place() string                              { return s.cfg.From }
 func (s *counting) Bounded() bool                              { return !s.cfg.Endless }
 func (s *counting) Walk(v flow.Visitor)                        { v.Visit("at", &s.at) }
 
@@ -188,6 +190,7 @@ type text struct {
 
 func (s *text) Open(_ context.Context, env flow.Env) error { s.fs = env.FS; return nil }
 func (s *text) Bind(*arrow.Schema) error                   { return nil }
+func (s *text) Place() string                              { return s.cfg.Path }
 func (s *text) From() string                               { return s.cfg.Table }
 func (s *text) Due(_ flow.CheckpointID, final bool) bool   { return final }
 func (s *text) Close() error                               { return nil }

@@ -185,9 +185,9 @@ func (r *run) recover(ctx context.Context, from *state.Checkpoint, c *chain) err
 			r.opts.Observer.Resumed(c.id, c.rows)
 		}
 	}
-	for _, s := range r.sinks() {
+	for i, s := range r.sinks() {
 		if err := s.Recover(ctx, c.id); err != nil {
-			return err
+			return r.sinkError(i, err)
 		}
 		if from == nil {
 			continue
@@ -246,7 +246,7 @@ func (r *run) feed(ctx context.Context, env *flow.Env, first bool) (stop func(),
 			}
 		}
 		if err := o.Open(ctx, own); err != nil {
-			return nil, fmt.Errorf("feed: %w", err)
+			return nil, openError(r.Feed.Generate, err)
 		}
 	}
 	broker, err := registry.Make[flow.Broker](flow.EmbeddedBroker)
@@ -258,7 +258,7 @@ func (r *run) feed(ctx context.Context, env *flow.Env, first bool) (stop func(),
 	}
 	rows, err := broker.Fill(ctx, *r.Feed, src)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("feed: %w", err), broker.Close())
+		return nil, errors.Join(r.feedError(err), broker.Close())
 	}
 	if r.opts.Observer != nil {
 		r.opts.Observer.Filled(r.Feed.Topic, rows, time.Since(began))

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sluice-stream/sluice/check"
 	"github.com/sluice-stream/sluice/flow"
 	"github.com/sluice-stream/sluice/internal/vfs"
 )
@@ -126,8 +127,8 @@ func (s *staging) recover(last flow.CheckpointID) error {
 		return err
 	}
 	if last == 0 && len(visible) > 0 && !s.fresh {
-		return flow.Configf("path: want a folder without files of another run, got %s in %s; choose another path, or start over with --fresh, which replaces what is there",
-			visible[0].name, s.dir)
+		return flow.Classify(flow.ErrConfig, check.Violation{Key: "path", Want: "a folder without files of another run", Got: visible[0].name + " in " + s.dir,
+			Hint: "choose another path, or start over with --fresh, which replaces what is there"})
 	}
 	for _, f := range staged {
 		if f.id > last {

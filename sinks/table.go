@@ -199,7 +199,7 @@ func (t *table) Commit(_ context.Context, id flow.CheckpointID) error {
 func (t *table) Recover(_ context.Context, last flow.CheckpointID) error {
 	t.abandon()
 	if err := t.recover(last); err != nil {
-		return fmt.Errorf("%s: %w", t.name, err)
+		return err
 	}
 	t.next, t.number, t.broken, t.recovered = last+1, 0, nil, true
 	return nil

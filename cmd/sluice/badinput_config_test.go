@@ -51,6 +51,37 @@ func TestSharedFolder(t *testing.T) {
 	}
 }
 
+// TestFilesOfAnotherRun has files in a sink's folder that no checkpoint of this run names.
+func TestFilesOfAnotherRun(t *testing.T) {
+	b := newTrial(t)
+	text := strings.Replace(b.lines(9), "checkpoint: {path: DIR/checkpoint, every: {rows: 5}}\n", "", 1)
+	b.accounts(b.mustRun(text), 9, nil, 0)
+	_, err := b.run(text)
+	b.refuses(err, flow.ErrConfig, "pipeline.yaml:6:15: parquet.path: want a folder without files of another run, got part-00000001-0000.parquet in DIR/rows", "--fresh")
+	res, err := b.run(text, func(o *runtime.Options) { o.Fresh = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.accounts(res, 9, nil, 0)
+}
+
+// TestUnfitSettings has settings that only the outside can refuse: each names its place.
+func TestUnfitSettings(t *testing.T) {
+	b := newTrial(t)
+	b.lines(3)
+	for text, want := range map[string]string{
+		"name: a\nfeed: {topic: t, key: usr, generate: {clicks: {rows: 5}}}\nsource: {kafka: {brokers: [embedded], topic: t, until: end}}\n": `pipeline.yaml:2:18: feed.key: want one of user, item`,
+		"name: a\nfeed: {topic: t, generate: {jsonl: {path: DIR/no}}}\nsource: {kafka: {brokers: [embedded], topic: t, until: end}}\n":       `pipeline.yaml:2:29: feed.generate.jsonl: path: want at least one file`,
+		"name: a\nsource: {kafka: {brokers: [embedded], topic: t, until: end}}\n":                                                            `pipeline.yaml:2:18: source.kafka.brokers: want a feed that fills the embedded broker`,
+		"name: a\nsource: {jsonl: {path: DIR/in}}\noperators:\n  - score: {model: DIR/none}\n":                                               `pipeline.yaml:4:13: score.model: want the checkpoint folder of a pipeline that trains`,
+		"name: a\nsource: {jsonl: {path: DIR/in}}\noperators:\n  - train: {label: z, fields: {categorical: [c]}, model: lr}\n":               `pipeline.yaml:4:13: train.label: want a column of the input, got z; columns: n, c, x, y`,
+		"name: a\nsource: {jsonl: {path: DIR/in}}\nsinks:\n  - embeddings: {path: DIR/e}\n":                                                  "pipeline.yaml:4:5: embeddings: want an operator that publishes embeddings, got none in this pipeline; add `train`",
+	} {
+		_, err := b.run(text)
+		b.refuses(err, flow.ErrConfig, want)
+	}
+}
+
 // TestNoPipeline has files that describe none.
 func TestNoPipeline(t *testing.T) {
 	for text, want := range map[string]string{

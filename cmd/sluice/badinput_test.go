@@ -19,7 +19,6 @@ import (
 	"github.com/apache/arrow/go/v17/parquet/file"
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 
-	"github.com/sluice-stream/sluice/flow"
 	"github.com/sluice-stream/sluice/runtime"
 )
 
@@ -265,5 +264,3 @@ func (b trial) parquetFile(name string, recs ...arrow.Record) string {
 
 // numbered is a good JSON row.
 func numbered(n int) string { return fmt.Sprintf(`{"n":%d,"c":"k%d","x":%d.5,"y":%d}`, n, n%3, n, n%2) }
-
-var _ = flow.ErrData

@@ -196,14 +196,3 @@ func (p *profile) binary() bool {
 	}
 	return false
 }
-
-// rate is the share of ones of a binary column.
-func (p *profile) rate() float64 {
-	ones := 0
-	for _, x := range p.nums {
-		if x == 1 {
-			ones++
-		}
-	}
-	return float64(ones) / float64(max(p.known(), 1))
-}

@@ -38,6 +38,9 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return flow.Configf("%v; see `%s --help`", err, c.CommandPath())
+	})
 	cmd.AddCommand(runCmd(), lintCmd(), listCmd(), inspectCmd(), queryCmd(), createCmd(), experimentCmd(), benchCmd())
 	return cmd
 }

@@ -17,9 +17,11 @@ import (
 	"time"
 )
 
-// settings of the broker beyond those of the script: messages of 32 MiB, and timestamps of any year.
+// settings of the broker beyond those of the script: messages of 32 MiB, timestamps of any year, and transactions
+// of dead producers aborted soon.
 var settings = []string{
 	"message.max.bytes=33554432", "replica.fetch.max.bytes=33554432", "log.message.timestamp.after.max.ms=9223372036854775807",
+	"transaction.abort.timed.out.transaction.cleanup.interval.ms=300",
 }
 
 // unavailable is the script's exit status when Java, Maven or the jars cannot be had.
