@@ -222,6 +222,11 @@ func TestFilesChangedSinceCheckpoint(t *testing.T) {
 	glob, _ := sampleFiles(t, "a.jsonl", jsonLines)
 	s := must(t)(newJSONL(glob, nil, nil))
 	mustOpen(t, s, flow.Env{})
+	rec, err := s.Next(context.Background(), 1) // a file of which no row was read may be written anew
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec.Release()
 	saved := saveState(s)
 	s.Close()
 	reopen := func(columns []string) error {

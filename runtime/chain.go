@@ -62,6 +62,9 @@ func (c *chain) run(ctx context.Context) error {
 		if !ok {
 			return ctx.Err() // the reader failed or was stopped; its error says why
 		}
+		if it.err != nil {
+			return it.err
+		}
 		if err := c.take(it); err != nil {
 			return err
 		}

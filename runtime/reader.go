@@ -20,6 +20,7 @@ type item struct {
 	rejected []flow.Rejection
 	barrier  bool   // a checkpoint is due here
 	eof      bool   // the input ended
+	err      error  // the input cannot be read on
 	source   []byte // state of the source behind this item, with barrier and eof
 	rows     int64  // delivered in this pass, this item included
 }
@@ -50,7 +51,7 @@ func (r *reader) run(ctx context.Context) error {
 	defer close(r.out)
 	for {
 		if err := r.pass(ctx); err != nil {
-			return err
+			return r.fail(ctx, err)
 		}
 		if _, more := <-r.rewind; !more {
 			return nil
@@ -63,6 +64,14 @@ func (r *reader) run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// fail sends err behind the rows that came before it, so that their checkpoints are still taken.
+func (r *reader) fail(ctx context.Context, err error) error {
+	if ctx.Err() != nil || r.send(ctx, item{err: err}) != nil {
+		return err
+	}
+	return nil
 }
 
 func (r *reader) pass(ctx context.Context) error {
