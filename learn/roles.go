@@ -19,6 +19,7 @@ var (
 	Backbones   = registry.NewRole[Backbone]("models", "Turn the embeddings of a row's features into one logit.")
 	Gates       = registry.NewRole[Gate]("gates", "Decide which features stay in the model.")
 	Optimizers  = registry.NewRole[Optimizer]("optimizers", "Turn gradients into new parameter values.")
+	Schedules   = registry.NewRole[Schedule]("schedules", "Change the learning rate as training goes on.")
 	Bucketizers = registry.NewRole[Bucketizer]("bucketizers", "Turn numbers into categories.")
 )
 

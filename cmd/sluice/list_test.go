@@ -76,6 +76,8 @@ func buildExample(role string, e registry.Info) error {
 		return buildChoice[learn.Gate](e)
 	case "optimizers":
 		return buildChoice[learn.Optimizer](e)
+	case "schedules":
+		return buildChoice[learn.Schedule](e)
 	case "bucketizers":
 		return buildChoice[learn.Bucketizer](e)
 	}

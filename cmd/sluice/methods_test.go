@@ -23,7 +23,7 @@ func TestEveryMethodIsInTheTable(t *testing.T) {
 		}
 	}
 	found := 0
-	for _, role := range []string{"models", "gates", "optimizers", "bucketizers"} {
+	for _, role := range []string{"models", "gates", "optimizers", "schedules", "bucketizers"} {
 		for _, e := range registry.Entries(role) {
 			found++
 			row, ok := rows[e.Name]
