@@ -21,7 +21,8 @@ type fetched struct {
 	stable    int64 // last stable offset: the end for a reader of committed rows
 	logStart  int64 // -1 where the version does not tell
 	aborted   []abortedRange
-	records   []byte // record batches one behind the other; the last one may be cut
+	records   []byte        // record batches one behind the other; the last one may be cut
+	buf       *answerBuffer // that records alias, nil where they are never to change
 }
 
 // abortedRange says that producer's transaction that began at first was aborted.
@@ -29,7 +30,8 @@ type abortedRange struct{ producer, first int64 }
 
 // fetch asks the broker leader for rows; it waits up to wait for the first one. Where the topic's id is known and
 // the broker speaks ids (Kafka 3.1), it asks by id: a topic made anew under the name never answers.
-func (c *kafkaClient) fetch(ctx context.Context, leader int32, parts []wantedRows, wait time.Duration, maxBytes int32) ([]fetched, error) {
+// The caller releases the buffer when it has taken what it wants.
+func (c *kafkaClient) fetch(ctx context.Context, leader int32, parts []wantedRows, wait time.Duration, maxBytes int32) ([]fetched, *answerBuffer, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait+min(c.giveUp, 30*time.Second))
 	defer cancel()
 	call := &kafkaCall{c: c, req: c.fetchRequest(parts, wait, maxBytes), oldest: 4, newest: 12, leader: leader}
@@ -38,13 +40,14 @@ func (c *kafkaClient) fetch(ctx context.Context, leader int32, parts []wantedRow
 	}
 	m, err := c.tr.RoundTrip(ctx, c.addr, call)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	res := m.(*kafkaAnswer).Response.(*kmsg.FetchResponse)
+	a := m.(*kafkaAnswer)
+	res := a.Response.(*kmsg.FetchResponse)
 	if moved(res.ErrorCode) {
-		return nil, errMoved
+		return nil, nil, errMoved
 	}
-	return fetchedOf(res), codeError(res.ErrorCode)
+	return fetchedOf(res), a.buf, codeError(res.ErrorCode)
 }
 
 // fetchRequest has no fetch session: it names every partition each time, so that none can be starved by the

@@ -26,6 +26,7 @@ type kbatch struct {
 	ready         chan struct{} // closed when inflate is done
 	err           error         // valid behind ready
 	packed        int           // length of body as it came
+	in            *answerBuffer // that body aliases until it is inflated, nil for none
 }
 
 const (
@@ -83,6 +84,12 @@ func parseBatch(raw []byte) (*kbatch, error) {
 	return b, nil
 }
 
+// release says that the bytes of the batch, as they came, are no longer read.
+func (b *kbatch) release() {
+	b.in.release()
+	b.in = nil
+}
+
 func (b *kbatch) control() bool { return b.attrs&attrControl != 0 }
 
 // inflate unpacks the records and closes ready. It is called once.
@@ -93,6 +100,7 @@ func (b *kbatch) inflate() {
 		return
 	}
 	body, err := unpack(codec, b.body)
+	b.release()
 	if err != nil {
 		b.err = fmt.Errorf("batch at offset %d: %s: %w", b.base, codec, err)
 	}

@@ -26,6 +26,8 @@ type kafkaClient struct {
 	tr     *kafka.Transport
 	stop   context.CancelFunc
 
+	buffers bufferPool // for answers
+
 	mu     sync.Mutex
 	closed bool
 	conns  map[net.Conn]bool

@@ -24,7 +24,9 @@ func committed(batches []*kbatch, aborted []abortedRange) []*kbatch {
 			if b.abortMarker() {
 				delete(open, b.producer)
 			}
+			b.release()
 		case b.attrs&attrTxn != 0 && open[b.producer]:
+			b.release()
 		default:
 			out = append(out, b)
 		}

@@ -139,7 +139,8 @@ func (f *fetchers) ask(ctx context.Context, leader int32, want []*lane, wait tim
 		parts[i] = wantedRows{partition: l.partition, offset: l.pos, limit: l.limit}
 		total = max(total, l.limit)
 	}
-	answer, err := f.c.fetch(ctx, leader, parts, wait, total)
+	answer, buf, err := f.c.fetch(ctx, leader, parts, wait, total)
+	defer buf.release()
 	if err != nil {
 		if final(err) {
 			return nil, err
@@ -152,6 +153,7 @@ func (f *fetchers) ask(ctx context.Context, leader int32, want []*lane, wait tim
 		if l == nil {
 			continue
 		}
+		a.buf = buf
 		trouble, err := f.box.take(f.c.topic, l, a)
 		switch {
 		case err != nil:

@@ -161,6 +161,10 @@ func (x *inbox) take(topic string, l *lane, f fetched) (again, err error) {
 	} else if cut {
 		x.grow(l)
 	}
+	for _, b := range batches {
+		b.in = f.buf
+		b.in.retain()
+	}
 	x.push(l, committed(batches, f.aborted), next)
 	return nil, nil
 }

@@ -57,6 +57,7 @@ func (p *partition) peek() (readiness, error) {
 			continue
 		}
 		if !ok {
+			p.batch.release() // every record of it was taken
 			p.batch = nil
 			continue
 		}

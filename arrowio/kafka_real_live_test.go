@@ -3,7 +3,6 @@
 package arrowio
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -131,5 +130,5 @@ func TestRealRetentionByTime(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Fatal(fmt.Sprint("the broker deleted nothing within 10 s"))
+	t.Fatal("the broker deleted nothing within 10 s")
 }

@@ -118,7 +118,7 @@ func (s *sampler) more(ctx context.Context, p *partition) (bool, error) {
 		if p.end >= 0 {
 			wait = waitForRows
 		}
-		answer, err := s.c.fetch(ctx, leaders[p.id], []wantedRows{req}, wait, p.lane.limit)
+		answer, _, err := s.c.fetch(ctx, leaders[p.id], []wantedRows{req}, wait, p.lane.limit)
 		if err != nil {
 			return err
 		}

@@ -22,7 +22,10 @@ type kafkaCall struct {
 }
 
 // kafkaAnswer is what came back.
-type kafkaAnswer struct{ kmsg.Response }
+type kafkaAnswer struct {
+	kmsg.Response
+	buf *answerBuffer // that byte strings in it alias
+}
 
 const (
 	anyBroker     = -1
@@ -70,11 +73,11 @@ func (k *kafkaCall) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 		return nil, errOldBroker
 	}
 	k.req.SetVersion(v)
-	res, err := exchange(rw, k.req)
+	res, buf, err := k.c.exchange(rw, k.req)
 	if err != nil {
 		return nil, err
 	}
-	return &kafkaAnswer{res}, nil
+	return &kafkaAnswer{res, buf}, nil
 }
 
 // versions returns the newest version of each request that the broker at the other end speaks. It asks once a
@@ -90,7 +93,7 @@ func (c *kafkaClient) versions(rw io.ReadWriter) (map[int16]int16, error) {
 	if known != nil {
 		return known, nil
 	}
-	res, err := exchange(rw, kmsg.NewPtrApiVersionsRequest())
+	res, _, err := c.exchange(rw, kmsg.NewPtrApiVersionsRequest())
 	if err != nil {
 		return nil, err
 	}
@@ -109,22 +112,23 @@ func connName(c net.Conn) string { return c.LocalAddr().String() + " " + c.Remot
 
 var kafkaFormat = kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID))
 
-// exchange sends req in the version that is set and returns the answer. Byte strings in it alias one buffer.
-func exchange(rw io.ReadWriter, req kmsg.Request) (kmsg.Response, error) {
+// exchange sends req in the version that is set and returns the answer. Byte strings in it alias the buffer.
+func (c *kafkaClient) exchange(rw io.ReadWriter, req kmsg.Request) (kmsg.Response, *answerBuffer, error) {
 	if _, err := rw.Write(kafkaFormat.AppendRequest(nil, req, correlation)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var head [8]byte
 	if _, err := io.ReadFull(rw, head[:]); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	size, id := binary.BigEndian.Uint32(head[:]), binary.BigEndian.Uint32(head[4:])
 	if size < 4 || size > largestAnswer || id != correlation {
-		return nil, fmt.Errorf("want an answer to %s, got %d bytes with correlation id %d", kmsg.NameForKey(req.Key()), size, id)
+		return nil, nil, fmt.Errorf("want an answer to %s, got %d bytes with correlation id %d", kmsg.NameForKey(req.Key()), size, id)
 	}
-	body := make([]byte, size-4)
+	buf := c.buffers.get(int(size - 4))
+	body := buf.b
 	if _, err := io.ReadFull(rw, body); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	res := req.ResponseKind()
 	// answers in flexible versions have tags behind the correlation id, but that to ApiVersions never
@@ -132,9 +136,9 @@ func exchange(rw io.ReadWriter, req kmsg.Request) (kmsg.Response, error) {
 		body = skipTags(body)
 	}
 	if err := res.ReadFrom(body); err != nil {
-		return nil, fmt.Errorf("answer to %s of %d bytes: %w", kmsg.NameForKey(req.Key()), len(body), err)
+		return nil, nil, fmt.Errorf("answer to %s of %d bytes: %w", kmsg.NameForKey(req.Key()), len(body), err)
 	}
-	return res, nil
+	return res, buf, nil
 }
 
 // skipTags drops the tags of a response header.

@@ -132,7 +132,7 @@ func readStream(alloc memory.Allocator, schema *arrow.Schema, value []byte) (out
 	if err := verifyStream(value); err != nil {
 		return nil, flow.Dataf("arrow_ipc: message of %d bytes is broken: %w", len(value), err)
 	}
-	rd, err := ipc.NewReader(bytes.NewReader(value), ipc.WithAllocator(alloc))
+	rd, err := ipc.NewReaderFromMessageReader(&messageParts{rest: value}, ipc.WithAllocator(alloc))
 	if err != nil {
 		return nil, flow.Dataf("arrow_ipc: want an Arrow IPC stream, got %d bytes: %w", len(value), err)
 	}
