@@ -19,6 +19,10 @@ type Engine interface {
 	Reductions
 	Products
 	Movement
+	Windows
+	Ordering
+	Sampling
+	Decompositions
 }
 
 // Elementwise kernels work on each element by itself.
@@ -77,4 +81,60 @@ type CopySpec struct {
 	Count, Size     int
 	DstOff, DstStep int
 	SrcOff, SrcStep int
+}
+
+// Window tells how a kernel of Size moves over an image, by [height, width].
+type Window struct {
+	Size     [2]int // of the kernel
+	Stride   [2]int // steps between places; 0 means 1
+	Dilation [2]int // steps between the kernel's elements; 0 means 1
+	Before   [2]int // rows and columns of zeros added at the top and left
+	After    [2]int // and at the bottom and right
+}
+
+// WindowSpec is a Window over images [N, H, W, C], with Out [H', W'] places.
+type WindowSpec struct {
+	Window     // strides and dilations are 1 or more
+	N, H, W, C int
+	Out        [2]int
+}
+
+// Windows are the kernels of convolution.
+type Windows interface {
+	// Unfold writes the elements under each place of the window, zeros beyond the edge: x is [N, H, W, C], dst is
+	// [N, H', W', Size[0], Size[1], C].
+	Unfold(dst, x *tensor.Dense, s WindowSpec)
+	// Fold adds each element back to where Unfold took it from: g is [N, H', W', Size[0], Size[1], C], dst is
+	// [N, H, W, C]. An element of dst is summed in order of the kernel's elements.
+	Fold(dst, g *tensor.Dense, s WindowSpec)
+}
+
+// Ordering sorts.
+type Ordering interface {
+	// Order writes the positions of the k largest (or smallest) of the n elements along the middle axis of
+	// x [outer, n, inner], best first, equal ones by position, NaN last: idx is [outer, k, inner].
+	Order(idx []int32, x *tensor.Dense, outer, n, inner, k int, largest bool)
+}
+
+// Sampling draws random numbers.
+type Sampling interface {
+	// Random sets element i of dst from (key, i) alone; p is the probability of Bernoulli.
+	Random(dst *tensor.Dense, d Distribution, key uint64, p float64)
+}
+
+// Decompositions work on each matrix of a batch, in float64 whatever the dtype. They report which matrix of the
+// batch has none, or -1.
+type Decompositions interface {
+	// Cholesky writes the lower L of a = L L^T; a and dst are [batch, n, n]. The symmetric part
+	// (a + a^T)/2 is taken for a.
+	Cholesky(dst, a *tensor.Dense, batch, n int) int
+	// SolveLower writes L^-1 b, or L^-T b; l is [batch, n, n], of which the lower triangle is read; b and dst are
+	// [batch, n, m].
+	SolveLower(dst, l, b *tensor.Dense, batch, n, m int, trans bool)
+	// EigenSym writes the eigenvalues of the symmetric part of a [batch, n, n], rising, into row 0 of dst [batch, 1+n, n],
+	// and the vectors, as columns, below. The largest part of each vector is positive.
+	EigenSym(dst, a *tensor.Dense, batch, n int) int
+	// SVD writes a = U diag(s) V^T of a [batch, m, n], r = min(m, n), s falling: row 0 of dst [batch, 1+m+n, r] is
+	// s, then U [m, r], then V [n, r]. The largest part of each column of U is positive.
+	SVD(dst, a *tensor.Dense, batch, m, n int) int
 }

@@ -22,6 +22,8 @@ const (
 	Erf                       // the error function
 	Clip                      // min(max(x, p), q)
 	InRange                   // 1 where p <= x <= q, else 0
+	Atan                      // arctangent
+	GeluSlope                 // Phi(x) + x*phi(x), the derivative of Gelu
 )
 
 // BinaryOp names an elementwise function of two tensors.
@@ -65,4 +67,14 @@ const (
 	LayerNorm                 // (x - mean) / sqrt(variance + eps), variance over n
 	FirstMax                  // 1 at the first largest element, else 0
 	CumSum                    // running sum
+)
+
+// Distribution names what Engine.Random draws from.
+type Distribution uint8
+
+// The distributions.
+const (
+	Uniform   Distribution = iota // evenly in [0, 1)
+	Normal                        // mean 0, deviation 1
+	Bernoulli                     // 1 with the given probability, else 0
 )

@@ -116,7 +116,7 @@ func (t *Tape) BroadcastTo(x *Var, shape ...int) *Var {
 			return t.expand(x, shape)
 		}
 	}
-	return t.fail("BroadcastTo", "shape %v does not broadcast to %v", x.shape, shape)
+	return t.fail("BroadcastTo", "shape %v does not broadcast to %s", x.shape, text(shape))
 }
 
 func (t *Tape) expand(x *Var, shape []int) *Var {
@@ -131,7 +131,8 @@ func (t *Tape) sumTo(x *Var, shape []int) *Var {
 		return x
 	}
 	lead := len(x.shape) - len(shape)
-	var axes []int
+	var room [tc.MaxRank]int
+	axes := room[:0]
 	for i, d := range x.shape {
 		if i < lead || shape[i-lead] == 1 && d != 1 {
 			axes = append(axes, i)

@@ -3,6 +3,7 @@ package autograd_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	tc "github.com/sluice-stream/sluice/tensorcore"
@@ -94,6 +95,42 @@ func checkGrad(t *testing.T, f func(*tape, []*vr) *vr, in []input, second bool) 
 			want := (up - down) / (2 * h)
 			if math.Abs(want-got[i][k]) > 2e-6*(1+math.Abs(want)) {
 				t.Fatalf("input %d element %d (second order %v): want %.9g by differences, got %.9g", i, k, second, want, got[i][k])
+			}
+		}
+	}
+}
+
+// checkBackward wants the gradients of Backward, and of Grad and Backward through a Recompute, to be those of Grad to
+// the bit.
+func checkBackward(t *testing.T, f func(*tape, []*vr) *vr, in []input) {
+	t.Helper()
+	var want [][]float64
+	for _, again := range []bool{false, true} {
+		for _, final := range []bool{false, true} {
+			tp := newTape()
+			xs := make([]*vr, len(in))
+			for i, a := range in {
+				xs[i] = tp.Leaf(i, nil, tc.NewFloat64(a.shape, values(uint64(i+1), a.lo, a.hi, tc.Size(a.shape))))
+			}
+			y := f(tp, xs)
+			if again {
+				y = tp.Recompute(func(x ...*vr) *vr { return f(tp, x) }, xs...)
+			}
+			grad := tp.Grad
+			if final {
+				grad = tp.Backward
+			}
+			gs, err := grad(weighted(tp, y), xs...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, g := range gs {
+				if want == nil || len(want) < len(gs) {
+					want = append(want, append([]float64(nil), g.Float64s()...))
+				}
+				if !slices.Equal(g.Float64s(), want[i]) {
+					t.Fatalf("recompute %v final %v input %d: want %v, got %v", again, final, i, want[i], g.Float64s())
+				}
 			}
 		}
 	}

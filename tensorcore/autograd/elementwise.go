@@ -113,10 +113,14 @@ func (t *Tape) Erf(x *Var) *Var {
 	})
 }
 
-// StopGradient returns x as a constant: no gradient flows through it.
-func (t *Tape) StopGradient(x *Var) *Var {
-	if t.bad("StopGradient", x) {
-		return t.deadVar(shapeOf(x))
-	}
-	return t.record(t.alias(x.shape, x), "StopGradient", nil)
+// Atan returns the arctangent.
+func (t *Tape) Atan(x *Var) *Var {
+	return t.unary("Atan", tc.Atan, x, 0, 0, func(t *Tape, y, g *Var, _ int) *Var {
+		return t.Div(g, t.AddScalar(t.Square(y.in[0]), 1))
+	})
+}
+
+// LeakyRelu returns x where x > 0, else slope*x.
+func (t *Tape) LeakyRelu(x *Var, slope float64) *Var {
+	return t.Where(t.Greater(x, t.Fill(0)), x, t.Scale(x, slope))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -38,6 +39,8 @@ func (t *Tape) bad(name string, in ...*Var) bool {
 			t.fail(name, "input %d is nil", i)
 		case v.tape != t:
 			t.fail(name, "input %d belongs to another tape", i)
+		case v.gone:
+			t.fail(name, "input %d belongs to a Recompute or Backward that has ended; return it from the function, or use Grad", i)
 		case v.dead || v.val == nil:
 			t.fail(name, "input %d is from before the tape's Reset", i)
 		}
@@ -58,4 +61,16 @@ func caller() string {
 			return "unknown line"
 		}
 	}
+}
+
+// text writes a shape as fmt does. Unlike fmt it does not move the caller's array to the heap.
+func text(s []int) string {
+	b := []byte{'['}
+	for i, d := range s {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = strconv.AppendInt(b, int64(d), 10)
+	}
+	return string(append(b, ']'))
 }

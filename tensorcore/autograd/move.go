@@ -16,7 +16,7 @@ func (t *Tape) Reshape(x *Var, shape ...int) *Var {
 	}
 	var room [tc.MaxRank]int
 	if len(shape) > tc.MaxRank {
-		return t.fail("Reshape", "want at most %d axes, got %v", tc.MaxRank, shape)
+		return t.fail("Reshape", "want at most %d axes, got %s", tc.MaxRank, text(shape))
 	}
 	s := append(room[:0], shape...)
 	if i := slices.Index(s, -1); i >= 0 {
@@ -25,8 +25,8 @@ func (t *Tape) Reshape(x *Var, shape ...int) *Var {
 			s[i] = x.Size() / rest
 		}
 	}
-	if slices.ContainsFunc(s, func(d int) bool { return d < 0 }) || tc.Size(s) != x.Size() {
-		return t.fail("Reshape", "shape %v does not hold the %d elements of %v", shape, x.Size(), x.shape)
+	if !validShape(s) || tc.Size(s) != x.Size() {
+		return t.fail("Reshape", "shape %s does not hold the %d elements of %v", text(shape), x.Size(), x.shape)
 	}
 	return t.record(t.alias(s, x), "Reshape", func(t *Tape, y, g *Var, _ int) *Var {
 		return t.Reshape(g, y.in[0].shape...)
@@ -40,7 +40,7 @@ func (t *Tape) Transpose(x *Var, axes ...int) *Var {
 	}
 	n := len(x.shape)
 	if _, ok := axisSet(axes, n); !ok || len(axes) != 0 && len(axes) != n {
-		return t.fail("Transpose", "want each axis of shape %v once, got %v", x.shape, axes)
+		return t.fail("Transpose", "want each axis of shape %v once, got %s", x.shape, text(axes))
 	}
 	var perm, shape [tc.MaxRank]int
 	for i := range n {
@@ -51,12 +51,13 @@ func (t *Tape) Transpose(x *Var, axes ...int) *Var {
 		shape[i] = x.shape[perm[i]]
 	}
 	y := t.alloc(shape[:n])
+	y.at.axes = perm // in the var, since what an interface or a recursion is given moves to the heap
 	for i, a := range perm[:n] {
-		y.at.axes[a] = i // the inverse
+		y.at.inverse[a] = i
 	}
-	t.eng.Permute(y.val, x.val, perm[:n])
+	t.eng.Permute(y.val, x.val, y.at.axes[:n])
 	return t.record(y, "Transpose", func(t *Tape, y, g *Var, _ int) *Var {
-		return t.Transpose(g, y.at.axes[:len(y.shape)]...)
+		return t.Transpose(g, y.at.inverse[:len(y.shape)]...)
 	}, x)
 }
 

@@ -1,6 +1,7 @@
 package autograd_test
 
 import (
+	"slices"
 	"testing"
 
 	tc "github.com/sluice-stream/sluice/tensorcore"
@@ -19,12 +20,14 @@ func mask(tp *tape, shape ...int) *vr {
 	return tp.Const(tc.NewFloat64(shape, m))
 }
 
-// opCases are all operations with inputs away from their kinks.
-var opCases = []struct {
+// opCase is an operation with inputs away from its kinks.
+type opCase struct {
 	name string
 	in   []input
 	f    func(tp *tape, x []*vr) *vr
-}{
+}
+
+var opCases = []opCase{
 	{"neg", []input{in(2, 3)}, func(tp *tape, x []*vr) *vr { return tp.Neg(x[0]) }},
 	{"scale", []input{in(2, 3)}, func(tp *tape, x []*vr) *vr { return tp.AddScalar(tp.Scale(x[0], 3), 2) }},
 	{"exp", []input{in(2, 3)}, func(tp *tape, x []*vr) *vr { return tp.Exp(x[0]) }},
@@ -94,10 +97,11 @@ var opCases = []struct {
 }
 
 func TestGradients(t *testing.T) {
-	for _, c := range opCases {
+	for _, c := range slices.Concat(opCases, imageCases, indexCases, matrixCases, lossCases) {
 		t.Run(c.name, func(t *testing.T) {
 			checkGrad(t, c.f, c.in, false)
 			checkGrad(t, c.f, c.in, true)
+			checkBackward(t, c.f, c.in)
 		})
 	}
 }

@@ -43,7 +43,8 @@ func (t *Tape) product(name string, a, b *Var, ta, tb bool) *Var {
 	if !ok {
 		return t.fail(name, "inner sizes differ: shapes %v and %v", a.shape, b.shape)
 	}
-	y := t.alloc(append(append(make([]int, 0, 3), a.shape[:len(a.shape)-2]...), s.I, s.J))
+	var room [tc.MaxRank]int
+	y := t.alloc(append(append(room[:0], a.shape[:len(a.shape)-2]...), s.I, s.J))
 	y.at.ta, y.at.tb = ta, tb
 	t.eng.Gemm(y.val, a.val, b.val, nil, s)
 	return t.record(y, name, productGrad, a, b)
@@ -106,7 +107,7 @@ func (t *Tape) linear(name string, x, w, b *Var, relu bool) *Var {
 
 func linearGrad(t *Tape, y, g *Var, i int) *Var {
 	if y.at.ta {
-		g = t.shared(y, g, func(t *Tape, y, g *Var) []*Var { return []*Var{t.reluGrad(g, y)} })[0]
+		g = t.once(y, g, func(t *Tape, y, g *Var, _ int) *Var { return t.reluGrad(g, y) })
 	}
 	switch i {
 	case 0:
@@ -117,12 +118,12 @@ func linearGrad(t *Tape, y, g *Var, i int) *Var {
 	return t.Sum(g, 0)
 }
 
-// shared computes once what the gradients of several inputs of y need.
-func (t *Tape) shared(y, g *Var, f func(t *Tape, y, g *Var) []*Var) []*Var {
+// once computes once what the gradients of several inputs of y need.
+func (t *Tape) once(y, g *Var, f gradFunc) *Var {
 	if y.at.memoFor != g {
-		y.at.memo, y.at.memoFor = f(t, y, g), g
+		y.at.one, y.at.memoFor = f(t, y, g, 0), g
 	}
-	return y.at.memo
+	return y.at.one
 }
 
 // Custom puts a value computed outside on the tape, with a gradient of its own.
@@ -143,7 +144,10 @@ func (t *Tape) Custom(name string, inputs []*Var, forward *tensor.Dense, vjp fun
 }
 
 func customGrad(t *Tape, y, g *Var, i int) *Var {
-	dx := t.shared(y, g, func(t *Tape, y, g *Var) []*Var { return y.at.custom(t, g) })
+	if y.at.memoFor != g {
+		y.at.memo, y.at.memoFor = y.at.custom(t, g), g
+	}
+	dx := y.at.memo
 	if len(dx) != len(y.in) {
 		return t.fail(y.name, "want %d gradients of its vjp, got %d", len(y.in), len(dx))
 	}

@@ -32,7 +32,7 @@ func (t *Tape) sum(name string, x *Var, axes []int, keep bool) *Var {
 	}
 	drop, ok := axisSet(axes, len(x.shape))
 	if !ok {
-		return t.fail(name, "want distinct axes of shape %v, got %v", x.shape, axes)
+		return t.fail(name, "want distinct axes of shape %v, got %s", x.shape, text(axes))
 	}
 	var kept, dropped [tc.MaxRank]int
 	k, d := kept[:0], dropped[:0]

@@ -14,7 +14,7 @@ func (t *Tape) Gather(x *Var, idx []int32) *Var {
 	if !t.rows("Gather", x) || !t.indices("Gather", idx, x.shape[0]) {
 		return t.deadVar(nil)
 	}
-	y := t.alloc(withRows(x, len(idx)))
+	y := t.allocRows(x, len(idx))
 	y.at.idx = idx
 	t.eng.Gather(y.val, x.val, idx, tc.Size(x.shape[1:]))
 	return t.record(y, "Gather", func(t *Tape, y, g *Var, _ int) *Var {
@@ -36,7 +36,7 @@ func (t *Tape) ScatterAdd(g *Var, idx []int32, rows int) *Var {
 	if !t.indices("ScatterAdd", idx, rows) {
 		return t.deadVar(nil)
 	}
-	y := t.alloc(withRows(g, rows))
+	y := t.allocRows(g, rows)
 	y.at.idx = idx
 	t.eng.ScatterAdd(y.val, g.val, idx, tc.Size(g.shape[1:]))
 	return t.record(y, "ScatterAdd", func(t *Tape, y, g *Var, _ int) *Var { return t.Gather(g, y.at.idx) }, g)
@@ -51,7 +51,7 @@ func (t *Tape) SegmentSum(x *Var, offsets []int32) *Var {
 	if !t.rows("SegmentSum", x) || !t.offsets("SegmentSum", offsets, x.shape[0]) {
 		return t.deadVar(nil)
 	}
-	y := t.alloc(withRows(x, len(offsets)-1))
+	y := t.allocRows(x, len(offsets)-1)
 	y.at.idx = offsets
 	t.eng.SegmentSum(y.val, x.val, offsets, tc.Size(x.shape[1:]))
 	return t.record(y, "SegmentSum", func(t *Tape, y, g *Var, _ int) *Var { return t.SegmentSpread(g, y.at.idx) }, x)
@@ -72,16 +72,18 @@ func (t *Tape) SegmentSpread(x *Var, offsets []int32) *Var {
 	if !t.offsets("SegmentSpread", offsets, last) {
 		return t.deadVar(nil)
 	}
-	y := t.alloc(withRows(x, last))
+	y := t.allocRows(x, last)
 	y.at.idx = offsets
 	t.eng.SegmentSpread(y.val, x.val, offsets, tc.Size(x.shape[1:]))
 	return t.record(y, "SegmentSpread", func(t *Tape, y, g *Var, _ int) *Var { return t.SegmentSum(g, y.at.idx) }, x)
 }
 
-func withRows(x *Var, rows int) []int {
-	s := slices.Clone(x.shape)
+// allocRows returns a new var of x's shape but for the number of rows.
+func (t *Tape) allocRows(x *Var, rows int) *Var {
+	var room [tc.MaxRank]int
+	s := append(room[:0], x.shape...)
 	s[0] = rows
-	return s
+	return t.alloc(s)
 }
 
 func (t *Tape) rows(name string, x *Var) bool {

@@ -54,10 +54,20 @@ func (t *Tape) tanhGrad(g, y *Var) *Var {
 
 // Gelu returns x times the normal distribution function of x (the exact form, by erf).
 func (t *Tape) Gelu(x *Var) *Var {
-	return t.unary("Gelu", tc.Gelu, x, 0, 0, func(t *Tape, y, g *Var, _ int) *Var {
-		x := y.in[0]
-		cdf := t.AddScalar(t.Scale(t.Erf(t.Scale(x, 1/math.Sqrt2)), 0.5), 0.5)
-		pdf := t.Scale(t.Exp(t.Scale(t.Square(x), -0.5)), 1/math.Sqrt(2*math.Pi))
-		return t.Mul(g, t.Add(cdf, t.Mul(x, pdf)))
+	return t.unary("Gelu", tc.Gelu, x, 0, 0, func(t *Tape, y, g *Var, _ int) *Var { return t.Mul(g, t.geluSlope(y.in[0])) })
+}
+
+// geluSlope returns the derivative of Gelu; its own is phi(x) (2 - x^2), phi the normal density.
+func (t *Tape) geluSlope(x *Var) *Var {
+	return t.unary("GeluSlope", tc.GeluSlope, x, 0, 0, func(t *Tape, y, g *Var, _ int) *Var {
+		sq := t.Square(y.in[0])
+		density := t.Scale(t.Exp(t.Scale(sq, -0.5)), 1/math.Sqrt(2*math.Pi))
+		return t.Mul(g, t.Mul(density, t.AddScalar(t.Neg(sq), 2)))
 	})
 }
+
+// Silu returns x times the sigmoid of x.
+func (t *Tape) Silu(x *Var) *Var { return t.Mul(x, t.Sigmoid(x)) }
+
+// QuickGelu returns x times the sigmoid of 1.702 x: the Gelu of CLIP.
+func (t *Tape) QuickGelu(x *Var) *Var { return t.Mul(x, t.Sigmoid(t.Scale(x, 1.702))) }

@@ -21,8 +21,12 @@ type Tape struct {
 	keys   map[any]*Var
 	leaves []Leaf
 	err    error
-	quiet  int // depth of NoGrad
+	fault  error // of the engine: nothing can run
+	quiet  int   // depth of NoGrad
+	again  int   // depth of Recompute's second runs
 	back   backward
+	ints   arena[int32]
+	vars   arena[*Var]
 
 	backDepth int // Grads in work
 }
@@ -34,9 +38,15 @@ type Leaf struct {
 	Var  *Var
 }
 
-// NewTape returns an empty tape that computes on eng.
+// NewTape returns an empty tape that computes on eng. An engine with a method `Err() error` that returns an error
+// cannot run: the tape has that error from the start and after every Reset.
 func NewTape(eng tensorcore.Engine) *Tape {
-	return &Tape{eng: eng, keys: map[any]*Var{}, pool: newPool(eng)}
+	t := &Tape{eng: eng, keys: map[any]*Var{}, pool: newPool(eng)}
+	if e, ok := eng.(interface{ Err() error }); ok {
+		t.fault = e.Err()
+	}
+	t.err = t.fault
+	return t
 }
 
 // Engine returns the engine the tape computes on.
@@ -46,14 +56,19 @@ func (t *Tape) Engine() tensorcore.Engine { return t.eng }
 // value of this life becomes invalid.
 func (t *Tape) Reset() {
 	t.pool.reset()
+	t.ints.reset()
+	t.vars.reset()
 	for _, v := range t.nodes[:t.n] {
-		*v = Var{tape: t, view: v.view}
+		*v = Var{tape: t, view: v.view, more: v.more}
 	}
-	t.n, t.err, t.dt = 0, nil, tensor.Dtype{}
+	t.n, t.err, t.dt = 0, t.fault, tensor.Dtype{}
 	clear(t.keys)
 	clear(t.leaves)
 	t.leaves = t.leaves[:0]
 }
+
+// Bytes returns the memory that the tape has taken from the engine and keeps for the next steps.
+func (t *Tape) Bytes() int { return t.pool.bytes() }
 
 // Err returns the first error of this life: the operation, the shapes and the line that called it.
 func (t *Tape) Err() error { return t.err }
@@ -77,6 +92,7 @@ func (t *Tape) Leaf(key any, rows []int32, v *tensor.Dense) *Var {
 	}
 	x := t.input("Leaf", v)
 	if !x.dead {
+		x.leaf = true
 		t.keys[key] = x
 		t.leaves = append(t.leaves, Leaf{key, rows, x})
 	}
@@ -104,7 +120,7 @@ func (t *Tape) Fill(v float64, shape ...int) *Var {
 		return t.deadVar(shape)
 	}
 	if !validShape(shape) {
-		return t.fail("Fill", "want at most %d axes of 0 or more, got shape %v", tensorcore.MaxRank, shape)
+		return t.fail("Fill", "want at most %d axes of 0 or more, got shape %s", tensorcore.MaxRank, text(shape))
 	}
 	t.setDtype(tensor.Float32)
 	y := t.alloc(shape)
@@ -166,7 +182,8 @@ func (t *Tape) next() *Var {
 func (t *Tape) alloc(shape []int) *Var {
 	y := t.next()
 	y.setShape(shape)
-	y.val = t.pool.get(t.dt, y.shape)
+	y.buf = t.pool.get(t.dt, y.shape)
+	y.val = y.buf.d
 	return y
 }
 
@@ -179,15 +196,53 @@ func (t *Tape) alias(shape []int, x *Var) *Var {
 	}
 	tensorcore.View(y.view, x.val, y.shape)
 	y.val = y.view
+	if y.buf = x.buf; y.buf != nil {
+		y.buf.refs++
+	}
 	return y
+}
+
+// drop gives the memory of v back; v cannot be used any more. Values from outside stay.
+func (t *Tape) drop(v *Var) {
+	if v.buf == nil {
+		return
+	}
+	t.pool.release(v.buf)
+	v.buf, v.val, v.gone = nil, nil, true
 }
 
 // record notes how y came to be, and returns it.
 func (t *Tape) record(y *Var, name string, grad gradFunc, in ...*Var) *Var {
 	y.name = name
-	if t.quiet == 0 {
-		y.grad = grad
+	if t.quiet > 0 {
+		return y
+	}
+	y.grad = grad
+	if len(in) <= len(y.in0) {
 		y.in = append(y.in0[:0], in...)
+	} else {
+		y.more = append(y.more[:0], in...)
+		y.in = y.more
 	}
 	return y
+}
+
+// composite computes a value by operations that leave nothing behind, for an op with a vjp of its own.
+func (t *Tape) composite(name string, grad gradFunc, f func() *Var, in ...*Var) *Var {
+	from := t.n
+	t.quiet++
+	y := f()
+	t.quiet--
+	if t.err != nil {
+		return t.deadVar(nil)
+	}
+	if y.id < from || y.grad != nil { // an input itself: a view of it is the result
+		y = t.alias(y.shape, y)
+	}
+	for _, v := range t.nodes[from:t.n] {
+		if v != y {
+			t.drop(v)
+		}
+	}
+	return t.record(y, name, grad, in...)
 }

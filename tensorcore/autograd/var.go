@@ -14,14 +14,20 @@ type Var struct {
 	val   *tensor.Dense
 	shape []int // own storage in dims
 	dims  [tensorcore.MaxRank]int
+	buf   *buffer       // the pool's memory behind val; nil where val came from outside
 	view  *tensor.Dense // header of values that lie in another var's memory, kept for reuse
 	id    int
 	dead  bool
+	leaf  bool // came by Tape.Leaf
+	gone  bool // its memory was given back
+	spent bool // a gradient of Backward: not to be differentiated
+	hold  int  // places of a backward pass that hold it as a gradient
 
 	name string
 	grad gradFunc
 	in   []*Var // inputs that gradients flow to; none for constants
 	in0  [3]*Var
+	more []*Var // storage for longer inputs, kept for reuse
 	at   attrs
 }
 
@@ -31,9 +37,14 @@ type attrs struct {
 	i, j    int
 	ta, tb  bool
 	axes    [tensorcore.MaxRank]int
+	inverse [tensorcore.MaxRank]int
 	idx     []int32
 	custom  func(t *Tape, grad *Var) []*Var
-	memo    []*Var // gradients shared by inputs, for
+	again   func(x ...*Var) *Var // of a Recompute
+	args    []*Var
+	win     tensorcore.Window
+	one     *Var   // a gradient shared by inputs, or
+	memo    []*Var // several, for
 	memoFor *Var   // this gradient of the result
 }
 

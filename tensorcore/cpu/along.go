@@ -21,12 +21,19 @@ func along[T float](e *Engine, op tc.AlongOp, dst, x []T, outer, n, inner int, e
 	if n == 0 {
 		return
 	}
-	e.split(outer*inner, max(1, reduceGrain/8/n), func(from, to int) {
-		for k := from; k < to; k++ {
-			at := k/inner*n*inner + k%inner
-			alongOne(op, dst[at:], x[at:], n, inner, eps)
-		}
-	})
+	grain := max(1, reduceGrain/8/n)
+	if e.serial(outer*inner, grain) {
+		alongLanes(op, dst, x, n, inner, eps, 0, outer*inner)
+		return
+	}
+	e.split(outer*inner, grain, func(from, to int) { alongLanes(op, dst, x, n, inner, eps, from, to) })
+}
+
+func alongLanes[T float](op tc.AlongOp, dst, x []T, n, inner int, eps float64, from, to int) {
+	for k := from; k < to; k++ {
+		at := k/inner*n*inner + k%inner
+		alongOne(op, dst[at:], x[at:], n, inner, eps)
+	}
 }
 
 func alongOne[T float](op tc.AlongOp, dst, x []T, n, step int, eps float64) {

@@ -76,7 +76,7 @@ func binary[T float](op tc.BinaryOp, dst, a, b []T) {
 	if fastRun(op, dst, a, b, sa, sb) {
 		return
 	}
-	f := pairFunc[T](op)
+	f := pairOf[T](op)
 	for i := range dst {
 		dst[i] = f(a[i*sa], b[i*sb])
 	}
@@ -151,7 +151,7 @@ func binarySame[T float](op tc.BinaryOp, dst, a, b []T) {
 			dst[i] = a[i] * (1 - b[i]*b[i])
 		}
 	default:
-		f := pairFunc[T](op)
+		f := pairOf[T](op)
 		for i := range dst {
 			dst[i] = f(a[i], b[i])
 		}

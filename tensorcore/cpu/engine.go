@@ -15,21 +15,26 @@ type Engine struct {
 	kernels Kernels
 	run1    func(tensorcore.UnaryOp, []float32, []float32, float32, float32) // unary32 and binary32, bound once
 	run2    func(tensorcore.BinaryOp, []float32, []float32, []float32)
+	err     error
 	spread  bool // tests: as many goroutines as `threads`, however few processors there are and however little work
 }
 
 var _ tensorcore.Engine = (*Engine)(nil)
 
 // New returns an engine with the best kernels that uses at most `threads` goroutines at a time; 0 or less means
-// GOMAXPROCS. The number never changes a result. An unusable SLUICE_KERNELS means the portable kernels; ask
-// NewWith to hear of it.
+// GOMAXPROCS. The number never changes a result. With an unusable SLUICE_KERNELS the engine has an error, see Err,
+// and a tape on it runs nothing and gives that error.
 func New(threads int) *Engine {
 	e, err := NewWith(threads, Auto)
 	if err != nil {
 		e = newEngine(threads, Go)
+		e.err = fmt.Errorf("environment variable %s: %w", Variable, err)
 	}
 	return e
 }
+
+// Err returns why the engine must not be used, nil when it can be.
+func (e *Engine) Err() error { return e.err }
 
 func newEngine(threads int, k Kernels) *Engine {
 	e := &Engine{threads: threads, kernels: k}

@@ -69,12 +69,25 @@ func (e *Engine) Gather(dst, x *tensor.Dense, idx []int32, width int) {
 }
 
 func gather[T float](e *Engine, dst, x []T, idx []int32, width int) {
-	e.split(len(idx), max(1, moveGrain/max(width, 1)), func(from, to int) {
-		for i := from; i < to; i++ {
-			at := int(idx[i]) * width
-			copy(dst[i*width:(i+1)*width], x[at:at+width])
+	grain := max(1, moveGrain/max(width, 1))
+	if e.serial(len(idx), grain) {
+		gatherRows(dst, x, idx, width, 0, len(idx))
+		return
+	}
+	e.split(len(idx), grain, func(from, to int) { gatherRows(dst, x, idx, width, from, to) })
+}
+
+func gatherRows[T float](dst, x []T, idx []int32, width, from, to int) {
+	if width == 1 {
+		for i, r := range idx[from:to] {
+			dst[from+i] = x[r]
 		}
-	})
+		return
+	}
+	for i := from; i < to; i++ {
+		at := int(idx[i]) * width
+		copy(dst[i*width:(i+1)*width], x[at:at+width])
+	}
 }
 
 // ScatterAdd adds rows by index, in order.
@@ -124,14 +137,21 @@ func (e *Engine) SegmentSum(dst, x *tensor.Dense, offsets []int32, width int) {
 }
 
 func segmentSum[T float](e *Engine, dst, x []T, offsets []int32, width int, add func(dst, x []T, n int)) {
-	e.split(len(offsets)-1, max(1, moveGrain/8/max(width, 1)), func(from, to int) {
-		for s := from; s < to; s++ {
-			row := dst[s*width : (s+1)*width]
-			clear(row)
-			lo, hi := int(offsets[s]), int(offsets[s+1])
-			add(row, x[lo*width:], hi-lo)
-		}
-	})
+	grain := max(1, moveGrain/8/max(width, 1))
+	if e.serial(len(offsets)-1, grain) {
+		segmentSums(dst, x, offsets, width, 0, len(offsets)-1, add)
+		return
+	}
+	e.split(len(offsets)-1, grain, func(from, to int) { segmentSums(dst, x, offsets, width, from, to, add) })
+}
+
+func segmentSums[T float](dst, x []T, offsets []int32, width, from, to int, add func(dst, x []T, n int)) {
+	for s := from; s < to; s++ {
+		row := dst[s*width : (s+1)*width]
+		clear(row)
+		lo, hi := int(offsets[s]), int(offsets[s+1])
+		add(row, x[lo*width:], hi-lo)
+	}
 }
 
 // SegmentSpread repeats rows.
@@ -144,11 +164,18 @@ func (e *Engine) SegmentSpread(dst, g *tensor.Dense, offsets []int32, width int)
 }
 
 func segmentSpread[T float](e *Engine, dst, g []T, offsets []int32, width int) {
-	e.split(len(offsets)-1, max(1, moveGrain/8/max(width, 1)), func(from, to int) {
-		for s := from; s < to; s++ {
-			for r := int(offsets[s]); r < int(offsets[s+1]); r++ {
-				copy(dst[r*width:(r+1)*width], g[s*width:(s+1)*width])
-			}
+	grain := max(1, moveGrain/8/max(width, 1))
+	if e.serial(len(offsets)-1, grain) {
+		segmentRows(dst, g, offsets, width, 0, len(offsets)-1)
+		return
+	}
+	e.split(len(offsets)-1, grain, func(from, to int) { segmentRows(dst, g, offsets, width, from, to) })
+}
+
+func segmentRows[T float](dst, g []T, offsets []int32, width, from, to int) {
+	for s := from; s < to; s++ {
+		for r := int(offsets[s]); r < int(offsets[s+1]); r++ {
+			copy(dst[r*width:(r+1)*width], g[s*width:(s+1)*width])
 		}
-	})
+	}
 }

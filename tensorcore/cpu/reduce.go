@@ -130,7 +130,9 @@ func sumColumns[T float](dst, x []T, n int, add func(dst, x []T, n int)) {
 		add(dst, x, n)
 		return
 	}
-	part := make([]T, inner)
+	room := scratch[T](inner)
+	defer room.done()
+	part := room.s
 	for from := 0; from < n; from += columnChunk {
 		clear(part)
 		add(part, x[from*inner:], min(columnChunk, n-from))

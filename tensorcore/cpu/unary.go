@@ -115,6 +115,12 @@ func scalarFunc(op tc.UnaryOp, p, q float64) func(float64) float64 {
 		return func(x float64) float64 { return x * 0.5 * math.Erfc(-x/math.Sqrt2) }
 	case tc.Erf:
 		return math.Erf
+	case tc.Atan:
+		return math.Atan
+	case tc.GeluSlope:
+		return func(x float64) float64 {
+			return 0.5*math.Erfc(-x/math.Sqrt2) + x*math.Exp(-0.5*x*x)/math.Sqrt(2*math.Pi)
+		}
 	case tc.InRange:
 		return func(x float64) float64 { return indicator(x >= p && x <= q) }
 	}
