@@ -38,6 +38,7 @@ type CTR struct {
 	weights vector
 	one     learn.Batch // one row, for LearnRows
 	rows    rowwise
+	row     [1]int32 // of Embedding
 }
 
 // NewCTR makes the model for rows of `fields` fields. Its error names every setting that is out of range.
@@ -102,6 +103,8 @@ func (m *CTR) Dim() int { return m.tables.main().Width() }
 // Embedding writes the embedding of a table row into dst [Dim()], times its gate as the model applies it now. A
 // model without embeddings gives its first-order weight.
 func (m *CTR) Embedding(row int32, dst []float32) {
+	m.row[0] = row
+	m.settle(m.tables.main(), m.row[:])
 	copy(dst, m.tables.main().Row(row))
 	if m.gate == nil {
 		return
@@ -240,6 +243,7 @@ func (m *CTR) forward(b *learn.Batch) (*autograd.Var, error) {
 // values returns a table's rows for the batch, gated and pooled: [B*F, width].
 func (m *CTR) values(table *learn.Param, b *learn.Batch) (*autograd.Var, error) {
 	ids := b.Touched(m.Rows())
+	m.settle(table, ids.Unique)
 	if _, ok := m.gate.(learn.RowGate); ok { // each distinct row is gated once
 		x, err := m.gate.Apply(m.tape, table.Lookup(m.tape, ids.Distinct()), ids.Distinct())
 		if err != nil {
@@ -269,6 +273,9 @@ func (m *CTR) check(b *learn.Batch, out []float32) error {
 
 // Walk saves and restores tables, weights, optimizer memory and the gate's stage.
 func (m *CTR) Walk(v learn.Visitor) {
+	if !v.Restoring() {
+		m.Settle() // so that a checkpoint's weights are those that an export at its barrier gives
+	}
 	v.Visit("vocabulary", &m.tables.vocab)
 	for _, p := range m.params {
 		p.Walk(v)

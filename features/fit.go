@@ -185,6 +185,7 @@ func (f *Fit) pass(ctx context.Context, from, to int) error {
 		}
 		f.trained += int64(len(rows))
 	}
+	f.m.Settle() // weights are validated, copied and mirrored as they stand
 	return nil
 }
 

@@ -115,6 +115,8 @@ func (r *rowwise) predict(m *CTR, b *learn.Batch, out []float32) {
 
 // logit is the row's logit; it leaves the sum of the embeddings for gradients.
 func (r *rowwise) logit(m *CTR, ids []int32) float32 {
+	m.settle(m.tables.linear, ids)
+	m.settle(m.tables.emb, ids)
 	var z float32
 	if r.bias != nil {
 		z = r.bias.Data()[0]

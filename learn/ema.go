@@ -28,9 +28,12 @@ func WarmDecay(decay float64, step int) float64 { return min(decay, 1-1/float64(
 func (e *EMA) Update(decay float64) {
 	for i, p := range e.params {
 		w, a := p.Data(), e.average[i]
-		rate := float32(1 - decay)
-		for j, x := range a {
-			a[j] = x + rate*(w[j]-x)
+		if rate := float32(1 - decay); rate == 1 {
+			copy(a, w)
+		} else {
+			for j, x := range a { // the conversion keeps the compiler from fusing
+				a[j] = x + float32(rate*(w[j]-x))
+			}
 		}
 		e.average[i] = append(a, w[len(a):]...)
 	}

@@ -23,6 +23,12 @@ var (
 	Bucketizers = registry.NewRole[Bucketizer]("bucketizers", "Turn numbers into categories.")
 )
 
+// Groups of parameters beside GateGroup that the layers of package nn name; an optimizer may treat them apart.
+const (
+	BiasGroup = "bias" // what a layer adds to its product
+	NormGroup = "norm" // scales and shifts of normalising layers
+)
+
 // Module is anything with parameters.
 type Module interface{ Params() []*Param }
 

@@ -17,7 +17,7 @@ func Updates(tp *autograd.Tape, loss *autograd.Var, out []Update) ([]Update, err
 	for i, l := range leaves {
 		wrt[i] = l.Var
 	}
-	grads, err := tp.Grad(loss, wrt...)
+	grads, err := tp.Backward(loss, wrt...)
 	if err != nil {
 		return out, err
 	}

@@ -14,7 +14,7 @@ type Linear struct{ weight, bias *learn.Param }
 // The parameters are name.weight and name.bias.
 func NewLinear(name string, in, out int, seed uint64) *Linear {
 	l := NewLinearNoBias(name, in, out, seed)
-	l.bias = learn.NewParam(name+".bias", learn.Uniform(seed, name+".bias", bound(in)), out)
+	l.bias = newParam(learn.BiasGroup, name+".bias", learn.Uniform(seed, name+".bias", bound(in)), out)
 	return l
 }
 
@@ -33,10 +33,23 @@ func (l *Linear) Params() []*learn.Param {
 	return []*learn.Param{l.weight, l.bias}
 }
 
-// Forward maps x [B, in] to [B, out].
+// Forward maps x [..., in] to [..., out].
 func (l *Linear) Forward(tp *autograd.Tape, x *autograd.Var) *autograd.Var {
+	return rows(tp, x, l.weight.Shape()[0], func(x *autograd.Var) *autograd.Var {
+		return tp.Linear(x, l.weight.Var(tp), l.biasVar(tp))
+	})
+}
+
+// forwardRelu is max(Forward, 0) in one operation.
+func (l *Linear) forwardRelu(tp *autograd.Tape, x *autograd.Var) *autograd.Var {
+	return rows(tp, x, l.weight.Shape()[0], func(x *autograd.Var) *autograd.Var {
+		return tp.LinearRelu(x, l.weight.Var(tp), l.biasVar(tp))
+	})
+}
+
+func (l *Linear) biasVar(tp *autograd.Tape) *autograd.Var {
 	if l.bias == nil {
-		return tp.Linear(x, l.weight.Var(tp), nil)
+		return nil
 	}
-	return tp.Linear(x, l.weight.Var(tp), l.bias.Var(tp))
+	return l.bias.Var(tp)
 }

@@ -36,10 +36,10 @@ func (m *MLP) Params() []*learn.Param {
 	return out
 }
 
-// Forward maps x [B, in] to [B, Width()].
+// Forward maps x [..., in] to [..., Width()].
 func (m *MLP) Forward(tp *autograd.Tape, x *autograd.Var) *autograd.Var {
 	for _, l := range m.layers {
-		x = tp.Relu(l.Forward(tp, x))
+		x = l.forwardRelu(tp, x)
 	}
 	return x
 }

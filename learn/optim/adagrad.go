@@ -22,6 +22,7 @@ type AdaGradConfig struct {
 	Rate    float64 `yaml:"lr" doc:"learning rate, > 0"`
 	Eps     float64 `yaml:"eps" doc:"added to the root of the sum of squares, > 0"`
 	Initial float64 `yaml:"initial_accumulator" doc:"first value of each sum of squares, >= 0"`
+	Shared  `yaml:",inline"`
 }
 
 // Validate checks the ranges.
@@ -30,14 +31,15 @@ func (c AdaGradConfig) Validate() error {
 		check.Positive("lr", c.Rate),
 		check.Positive("eps", c.Eps),
 		check.NotNegative("initial_accumulator", c.Initial),
+		c.Shared.validate(false),
 	)
 }
 
 // AdaGrad is the optimizer of the same name. A row that is not touched does not change, which is exact: its
 // gradient is zero.
 type AdaGrad struct {
-	cfg  AdaGradConfig
-	wide widen
+	core
+	cfg AdaGradConfig
 }
 
 // NewAdaGrad makes the optimizer; its error lists every setting out of range.
@@ -45,33 +47,19 @@ func NewAdaGrad(c AdaGradConfig) (*AdaGrad, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &AdaGrad{cfg: c}, nil
+	base, err := newCore("adagrad", c.Rate, 0, c.Shared)
+	return &AdaGrad{base, c}, err
 }
-
-// LR returns the learning rate.
-func (a *AdaGrad) LR() float64 { return a.cfg.Rate }
-
-// Walk visits nothing: the sums live with the parameters.
-func (a *AdaGrad) Walk(learn.Visitor) {}
 
 // Step moves each parameter against its gradient:
 //
 //	s += g*g;  w -= lr * g / (sqrt(s) + eps)
 func (a *AdaGrad) Step(updates []learn.Update) error {
-	step := cpu.AdaGradStep{Step: float32(a.cfg.Rate), Eps: float32(a.cfg.Eps)}
-	for _, u := range updates {
-		if err := checkUpdate("adagrad", u); err != nil {
-			return err
-		}
-		grad := u.Grad
-		if u.Param.Penalty != nil {
-			grad, u.Rows = a.wide.whole(u), nil
-		}
+	return a.each(updates, false, func(u update) {
+		step := cpu.AdaGradStep{Step: float32(u.rate), Eps: float32(a.cfg.Eps)}
 		w, s := u.Param.Data(), u.Param.Slot("sum", float32(a.cfg.Initial))
-		spans(u, grad, func(d int, g []float32) {
+		u.spans(func(d int, g []float32) {
 			step.Run(w[d:d+len(g)], s[d:d+len(g)], g)
 		})
-		u.Param.Updates++
-	}
-	return nil
+	})
 }

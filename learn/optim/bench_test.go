@@ -29,3 +29,37 @@ func BenchmarkStep(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkAdamRows measures a step that touches 40,000 rows of a table of a million by 16, a few of them often and
+// most of them rarely, as click data do.
+func BenchmarkAdamRows(b *testing.B) {
+	const rows, width, batch = 1000000, 16, 40000
+	for _, kind := range []string{"touched", "lazy", "dense"} {
+		b.Run(kind, func(b *testing.B) {
+			c := DefaultAdam()
+			c.Rows = kind
+			o, p := must(NewAdam(c)), learn.NewTable("t", width, learn.Constant(0))
+			p.Grow(rows)
+			grad := make([]float32, batch*width)
+			learn.Normal(1, "g", 1)(0, grad)
+			ids, step := make([]int32, batch), 0
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				r := learn.NewRand(7, "ids", step)
+				for i := range ids { // distinct: row i*25 + something, the low ones in every step
+					span := 1 + 48*i/batch
+					ids[i] = int32(rows / batch * i)
+					if i >= batch/4 {
+						ids[i] += int32(r.IntN(min(span, rows/batch)))
+					}
+				}
+				step++
+				b.StartTimer()
+				if err := o.Step([]learn.Update{{Param: p, Rows: ids, Grad: grad}}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

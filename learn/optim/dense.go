@@ -46,16 +46,3 @@ func checkUpdate(name string, u learn.Update) error {
 	}
 	return nil
 }
-
-// spans calls f for each stretch of memory that u touches: the whole, or one row after the other. d is the
-// offset of the stretch in the parameter and its slots.
-func spans(u learn.Update, grad []float32, f func(d int, g []float32)) {
-	if u.Rows == nil {
-		f(0, grad)
-		return
-	}
-	w := u.Param.Width()
-	for i, r := range u.Rows {
-		f(int(r)*w, grad[i*w:(i+1)*w])
-	}
-}

@@ -9,8 +9,8 @@ func init() {
 	learn.Register(learn.Optimizers, learn.Entry[SGDConfig, learn.Optimizer]{
 		Name:    "sgd",
 		Summary: "Stochastic gradient descent, with momentum and weight decay where asked for.",
-		Source:  "torch.optim.SGD (dampening 0, no Nesterov)",
-		Example: "{lr: 0.05, momentum: 0.9}",
+		Source:  "torch.optim.SGD (dampening 0)",
+		Example: "{lr: 0.05, momentum: 0.9, nesterov: true}",
 		Default: SGDConfig{Rate: 0.05},
 		Build:   func(c SGDConfig) (learn.Optimizer, error) { return NewSGD(c) },
 	})
@@ -20,7 +20,9 @@ func init() {
 type SGDConfig struct {
 	Rate        float64 `yaml:"lr" doc:"learning rate, > 0"`
 	Momentum    float64 `yaml:"momentum" doc:"share of the last step that is taken again, 0 to below 1; a table's row moves only when it is touched"`
+	Nesterov    bool    `yaml:"nesterov" doc:"take the momentum of the coming step too; needs momentum > 0"`
 	WeightDecay float64 `yaml:"weight_decay" doc:"this times the weight is added to the gradient (L2), >= 0; of the rows that are touched"`
+	Shared      `yaml:",inline"`
 }
 
 // Validate checks the ranges.
@@ -28,14 +30,16 @@ func (c SGDConfig) Validate() error {
 	return check.All(
 		check.Positive("lr", c.Rate),
 		check.That(c.Momentum >= 0 && c.Momentum < 1, "momentum", "0 to below 1", c.Momentum),
+		check.That(!c.Nesterov || c.Momentum != 0, "nesterov", "false without momentum", c.Nesterov),
 		check.NotNegative("weight_decay", c.WeightDecay),
+		c.Shared.validate(true),
 	)
 }
 
 // SGD is stochastic gradient descent.
 type SGD struct {
-	cfg  SGDConfig
-	wide widen
+	core
+	cfg SGDConfig
 }
 
 // NewSGD makes the optimizer; its error lists every setting out of range.
@@ -43,54 +47,42 @@ func NewSGD(c SGDConfig) (*SGD, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &SGD{cfg: c}, nil
+	base, err := newCore("sgd", c.Rate, c.WeightDecay, c.Shared)
+	return &SGD{base, c}, err
 }
-
-// LR returns the learning rate.
-func (s *SGD) LR() float64 { return s.cfg.Rate }
-
-// Walk visits nothing: the momentum lives with the parameters.
-func (s *SGD) Walk(learn.Visitor) {}
 
 // Step moves each parameter against its gradient:
 //
 //	g += weight_decay * w;  b = momentum * b + g;  w -= lr * b
+//	with nesterov           ...                    w -= lr * (g + momentum * b)
 func (s *SGD) Step(updates []learn.Update) error {
-	for _, u := range updates {
-		if err := checkUpdate("sgd", u); err != nil {
-			return err
+	return s.each(updates, false, func(u update) {
+		w := u.Param.Data()
+		if s.cfg.Momentum == 0 {
+			u.spans(func(d int, g []float32) { plain(u, w[d:d+len(g)], g) })
+			return
 		}
-		grad := u.Grad
-		if u.Param.Penalty != nil {
-			grad, u.Rows = s.wide.whole(u), nil
-		}
-		s.update(u, grad)
-		u.Param.Updates++
-	}
-	return nil
+		b := u.Param.Slot("momentum", 0)
+		u.spans(func(d int, g []float32) { s.run(u, w[d:d+len(g)], b[d:d+len(g)], g) })
+	})
 }
 
-func (s *SGD) update(u learn.Update, grad []float32) {
-	lr, decay, mom := float32(s.cfg.Rate), float32(s.cfg.WeightDecay), float32(s.cfg.Momentum)
-	if u.Param.Group == learn.GateGroup {
-		decay = 0
+func plain(u update, w, g []float32) {
+	lr, decay := float32(u.rate), float32(u.decay)
+	for i := range g { // conversions keep the compiler from fusing
+		w[i] -= float32(lr * (g[i] + float32(decay*w[i])))
 	}
-	w := u.Param.Data()
-	if mom == 0 {
-		spans(u, grad, func(d int, g []float32) {
-			w := w[d : d+len(g)]
-			for i := range g {
-				w[i] -= lr * (g[i] + decay*w[i])
-			}
-		})
-		return
-	}
-	b := u.Param.Slot("momentum", 0)
-	spans(u, grad, func(d int, g []float32) {
-		w, b := w[d:d+len(g)], b[d:d+len(g)]
-		for i := range g {
-			b[i] = mom*b[i] + (g[i] + decay*w[i])
-			w[i] -= lr * b[i]
+}
+
+func (s *SGD) run(u update, w, b, g []float32) {
+	lr, decay, mom := float32(u.rate), float32(u.decay), float32(s.cfg.Momentum)
+	for i := range g {
+		gi := g[i] + float32(decay*w[i])
+		b[i] = float32(mom*b[i]) + gi
+		if s.cfg.Nesterov {
+			w[i] -= float32(lr * (gi + float32(mom*b[i])))
+		} else {
+			w[i] -= float32(lr * b[i])
 		}
-	})
+	}
 }
