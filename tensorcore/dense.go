@@ -37,9 +37,6 @@ func Zeros(dt tensor.Dtype, shape ...int) *tensor.Dense {
 // Host32 returns the elements of a host float32 tensor without a copy.
 func Host32(d *tensor.Dense) []float32 { return d.Float32s() }
 
-// Host64 returns the elements of a host float64 tensor without a copy.
-func Host64(d *tensor.Dense) []float64 { return d.Float64s() }
-
 func wrap[T float32 | float64](dt tensor.Dtype, shape []int, data []T) *tensor.Dense {
 	if len(data) != Size(shape) {
 		panic(fmt.Sprintf("tensorcore: want %d elements for shape %v, got %d", Size(shape), shape, len(data)))

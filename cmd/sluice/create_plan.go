@@ -20,6 +20,7 @@ type proposal struct {
 	numeric     []proposed // name: bucketizer
 	left        []proposed // left out, with the reason
 	leaks       []proposed // would be fields, but know too much
+	time        string     // the column whose parts are fields, "" for none yet
 }
 
 // proposed is one line of the pipeline and why it is there.
@@ -137,8 +138,14 @@ var idName = regexp.MustCompile(`(?i)(^|_)(id|uid|uuid|code|zip|sku|key|hash|num
 // isID says that a number is a name, by what its column is called.
 func isID(name string) bool { return idName.MatchString(name) }
 
-// clock proposes the parts of a time that vary in the sample; the time itself never comes again.
+// clock proposes the parts of a time that vary in the sample; the time itself never comes again. Only the first time
+// of a row is used: a second one, such as that of its outcome, may lie in the future of the event.
 func (pl *proposal) clock(s *sample, p *profile) {
+	if pl.time != "" {
+		pl.left = append(pl.left, proposed{name: p.name, why: "is a time beside " + pl.time + " and may not be known yet; add its parts if it is"})
+		return
+	}
+	pl.time = p.name
 	at, base := columnExpr(p.name), strings.ToLower(plainName(p.name, "time"))
 	if p.kind == kindText {
 		at = "ts(" + at + ")"

@@ -130,6 +130,21 @@ func TestCreateFromKafka(t *testing.T) {
 	}
 }
 
+// A second time of a row may be that of its outcome: its parts are not proposed as fields.
+func TestCreateUsesTheFirstTimeOnly(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var rows strings.Builder
+	rows.WriteString("booked,cancelled,label\n")
+	for i := range 200 {
+		fmt.Fprintf(&rows, "2026-01-%02dT%02d:00:00Z,2026-02-%02dT%02d:00:00Z,%d\n", 1+i%28, i%24, 1+i*5%28, i*7%24, i/3%2)
+	}
+	write(t, ".", "times.csv", rows.String())
+	text := must(t, "create", "times.csv")
+	if !strings.Contains(text, "hour(booked)") || strings.Contains(text, "(cancelled)") || !strings.Contains(text, "cancelled is a time beside booked") {
+		t.Errorf("got %s", text)
+	}
+}
+
 func TestCreateLabelOnRequest(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, ".", "shop.csv", shop(400))
