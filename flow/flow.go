@@ -100,6 +100,23 @@ type Rewinder interface {
 // Retrier is a source that itself repeats what fails for a passing reason; the runtime then does not.
 type Retrier interface{ Retries() bool }
 
+// Demander is a source that may need a barrier before one is due, such as before it gives up a partition. The
+// runtime asks after each call to Next and takes a checkpoint when it says true. It says true until Decide is called.
+type Demander interface{ BarrierDue() bool }
+
+// Arbiter is a source whose share of the input is settled with others, such as a member of a consumer group: a
+// checkpoint counts when it says so. The runtime writes the checkpoint, calls Decide, and only then have the sinks
+// commit. Decide is called from another goroutine than Next.
+type Arbiter interface {
+	// Decide makes checkpoint id count: for others, and for this member when it starts again. saved is what Walk
+	// saved at its barrier, as a part (state.ReadPart). An error means that it may not become visible; a member
+	// that was fenced off gets one of class ErrTransient and starts over from what was decided.
+	Decide(ctx context.Context, id CheckpointID, saved []byte) error
+	// Decided is called before anything is restored and opened; newest is the newest checkpoint that was written,
+	// not 0. It returns the one that counts: newest, or one before it when Decide(newest) never came through.
+	Decided(ctx context.Context, env Env, newest CheckpointID) (CheckpointID, error)
+}
+
 // Originator is a source of one topic, file or folder; its name stands in rejections of rows that do not carry it.
 type Originator interface{ Origin() string }
 
