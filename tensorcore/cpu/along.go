@@ -11,6 +11,9 @@ import (
 // Along writes a function of the middle axis of [outer, n, inner] that keeps the axis.
 func (e *Engine) Along(op tc.AlongOp, dst, x *tensor.Dense, outer, n, inner int, eps float64) {
 	if is32(dst) {
+		if inner == 1 && e.alongRows(op, dst.Float32s(), x.Float32s(), n, eps) {
+			return
+		}
 		along(e, op, dst.Float32s(), x.Float32s(), outer, n, inner, eps)
 		return
 	}

@@ -148,7 +148,7 @@ func binarySame[T float](op tc.BinaryOp, dst, a, b []T) {
 		}
 	case tc.TanhGrad:
 		for i := range dst {
-			dst[i] = a[i] * (1 - b[i]*b[i])
+			dst[i] = a[i] * (1 - T(b[i]*b[i]))
 		}
 	default:
 		f := pairOf[T](op)
@@ -186,7 +186,7 @@ func pairFunc[T float](op tc.BinaryOp) func(a, b T) T {
 	case tc.SigmoidGrad:
 		return func(a, b T) T { return a * b * (1 - b) }
 	case tc.TanhGrad:
-		return func(a, b T) T { return a * (1 - b*b) }
+		return func(a, b T) T { return a * (1 - T(b*b)) }
 	case tc.BCE:
 		return func(a, b T) T {
 			z := float64(a)

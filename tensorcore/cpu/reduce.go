@@ -17,6 +17,8 @@ const (
 // Reduce writes op over the middle axis of [outer, n, inner].
 func (e *Engine) Reduce(op tc.ReduceOp, dst, x *tensor.Dense, outer, n, inner int) {
 	switch {
+	case is32(dst) && op == tc.LogSumExp && inner == 1 && n > 0:
+		e.logSumExpRows(dst.Float32s(), x.Float32s(), n)
 	case is32(dst) && e.kernels != Go:
 		reduce(e, op, dst.Float32s(), x.Float32s(), outer, n, inner, sums[float32]{laneSumVec, addRowsVec})
 	case is32(dst):
@@ -24,6 +26,16 @@ func (e *Engine) Reduce(op tc.ReduceOp, dst, x *tensor.Dense, outer, n, inner in
 	default:
 		reduce(e, op, dst.Float64s(), x.Float64s(), outer, n, inner, sums[float64]{laneSum[float64], addRows[float64]})
 	}
+}
+
+// logSumExpRows writes log sum e^x of each row of n elements.
+func (e *Engine) logSumExpRows(dst, x []float32, n int) {
+	grain := max(1, reduceGrain/4/n)
+	if e.serial(len(dst), grain) {
+		e.rows32().logSumExps(dst, x, n)
+		return
+	}
+	e.split(len(dst), grain, func(from, to int) { e.rows32().logSumExps(dst[from:to], x[from*n:to*n], n) })
 }
 
 // sums are the two kinds of sum: along a row, and down columns. Their order is the same in any kernel.

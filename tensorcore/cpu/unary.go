@@ -44,7 +44,39 @@ func unarySplit[T float](e *Engine, run func(tc.UnaryOp, []T, []T, T, T), op tc.
 // unary32 runs the assembly where there is some.
 func (e *Engine) unary32(op tc.UnaryOp, dst, x []float32, p, q float32) {
 	n := e.unaryVec(op, dst, x, p, q)
-	unary(op, dst[n:], x[n:], p, q)
+	dst, x = dst[n:], x[n:]
+	if f := func32(op); f != nil {
+		for i, v := range x {
+			dst[i] = f(v)
+		}
+		return
+	}
+	unary(op, dst, x, p, q)
+}
+
+// func32 is the float32 form of a function, nil where unary does it.
+func func32(op tc.UnaryOp) func(float32) float32 {
+	switch op {
+	case tc.Exp:
+		return exp32
+	case tc.Log:
+		return log32
+	case tc.Sigmoid:
+		return sigmoid32
+	case tc.LogSigmoid:
+		return func(x float32) float32 { return -softplus32(-x) }
+	case tc.Tanh:
+		return tanh32
+	case tc.Softplus:
+		return softplus32
+	case tc.Erf:
+		return erf32
+	case tc.Gelu:
+		return gelu32
+	case tc.GeluSlope:
+		return geluSlope32
+	}
+	return nil
 }
 
 // unaryGrain is the number of elements that are worth a goroutine.
@@ -152,4 +184,21 @@ func indicator(b bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+func expShift(dst, x []float32, shift float32) {
+	for i, v := range x {
+		dst[i] = exp32(v - shift)
+	}
+}
+
+// maxRow is the largest element; a NaN may get lost.
+func maxRow(x []float32) float32 {
+	m := float32(math.Inf(-1))
+	for _, v := range x {
+		if v > m {
+			m = v
+		}
+	}
+	return m
 }

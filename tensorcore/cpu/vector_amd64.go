@@ -26,6 +26,10 @@ func (e *Engine) binaryVec(op tc.BinaryOp, dst, a, b []float32) int {
 		vecDiv(&dst[0], &a[0], &b[0], n)
 	case tc.ReluGrad:
 		vecReluGrad(&dst[0], &a[0], &b[0], n)
+	case tc.SigmoidGrad:
+		vecSigmoidGrad(&dst[0], &a[0], &b[0], n)
+	case tc.TanhGrad:
+		vecTanhGrad(&dst[0], &a[0], &b[0], n)
 	default:
 		return 0
 	}
@@ -70,6 +74,28 @@ func (e *Engine) unaryVec(op tc.UnaryOp, dst, x []float32, p, q float32) int {
 		vecRelu(&dst[0], &x[0], n)
 	case tc.Square:
 		vecMul(&dst[0], &x[0], &x[0], n)
+	case tc.Sqrt:
+		vecSqrt(&dst[0], &x[0], n)
+	case tc.Exp:
+		vecExp(&dst[0], &x[0], n)
+	case tc.Log:
+		vecLog(&dst[0], &x[0], n)
+	case tc.Sigmoid:
+		vecSigmoid(&dst[0], &x[0], n)
+	case tc.Tanh:
+		vecTanh(&dst[0], &x[0], n)
+	case tc.Softplus:
+		vecSoftplus(&dst[0], &x[0], n)
+	case tc.LogSigmoid:
+		vecAffine(&dst[0], &x[0], -1, negativeZero, n)
+		vecSoftplus(&dst[0], &dst[0], n)
+		vecAffine(&dst[0], &dst[0], -1, negativeZero, n)
+	case tc.Erf:
+		vecErf(&dst[0], &x[0], n)
+	case tc.Gelu:
+		vecGelu(&dst[0], &x[0], n)
+	case tc.GeluSlope:
+		vecGeluSlope(&dst[0], &x[0], n)
 	default:
 		return 0
 	}
@@ -114,4 +140,24 @@ func addRowsVec(dst, x []float32, n int) {
 			addTo(dst[width:], x[r*len(dst)+width:])
 		}
 	}
+}
+
+// expShift sets dst = e^(x-shift).
+func expShiftVec(dst, x []float32, shift float32) {
+	n := len(dst) &^ 7
+	if n > 0 {
+		vecExpShift(&dst[0], &x[0], shift, n)
+	}
+	expShift(dst[n:], x[n:], shift)
+}
+
+func maxRowVec(x []float32) float32 {
+	n := len(x) &^ 7
+	if n == 0 {
+		return maxRow(x)
+	}
+	var l [8]float32
+	copy(l[:], x[:8])
+	vecMaxLanes(&l[0], &x[0], n)
+	return max(maxRow(l[:]), maxRow(x[n:]))
 }

@@ -15,3 +15,7 @@ func adaGradVec(AdaGradStep, []float32, []float32, []float32) int { return 0 }
 func laneSumVec(x []float32) float32 { return laneSum(x) }
 
 func addRowsVec(dst, x []float32, n int) { addRows(dst, x, n) }
+
+func expShiftVec(dst, x []float32, shift float32) { expShift(dst, x, shift) }
+
+func maxRowVec(x []float32) float32 { return maxRow(x) }

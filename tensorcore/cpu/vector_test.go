@@ -80,7 +80,7 @@ func TestUnaryNearFloat64(t *testing.T) {
 	x := append(random32(1, 1000), special...)
 	for _, e := range engines(t, 1) {
 		for op := tc.Exp; op <= tc.Erf; op++ {
-			if op == tc.Square || op == tc.Pow || op == tc.Relu {
+			if op == tc.Square || op == tc.Pow || op == tc.Relu || func32(op) != nil { // for these see TestMathNearFloat64
 				continue
 			}
 			got := make([]float32, len(x))
