@@ -10,8 +10,7 @@ import (
 // Kernels names a set of kernels.
 type Kernels string
 
-// The sets. They agree on elementwise arithmetic to the bit; products and transcendental functions differ in the
-// last places, so a run that must give equal bits on unlike machines sets Go.
+// The sets. They agree on all elementwise functions and on sums to the bit; products differ in the last places, so a run that must give equal bits on unlike machines sets Go.
 const (
 	Auto   Kernels = ""       // the best the processor has, or what the environment variable SLUICE_KERNELS names
 	Go     Kernels = "go"     // portable, on every machine
