@@ -1,17 +1,16 @@
 package arrowio
 
 import (
-	"bytes"
 	"fmt"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/zeebo/xxh3"
 
 	"github.com/sluice-stream/sluice/flow"
+	"github.com/sluice-stream/sluice/internal/payload"
 )
 
 // feedEpoch is the time of the first row of a feed without a time column.
@@ -50,14 +49,14 @@ func (e *feedEncoder) encode(rec arrow.Record, produce func(*kgo.Record)) error 
 }
 
 func (e *feedEncoder) encodeJSON(rec arrow.Record, produce func(*kgo.Record)) error {
-	w, err := newJSONRows(rec)
+	w, err := payload.NewJSON(rec)
 	if err != nil {
-		return fmt.Errorf("feed: %w", err)
+		return flow.Configf("feed: %w", err)
 	}
-	key := jsonCell(nil)
+	key := payload.Cell(nil)
 	if e.key >= 0 {
-		if key, err = keyCell(rec.Column(e.key)); err != nil {
-			return fmt.Errorf("feed: key: %w", err)
+		if key, err = payload.TextCell(rec.Column(e.key)); err != nil {
+			return flow.Configf("feed: key: %w", err)
 		}
 	}
 	n := int(rec.NumRows())
@@ -72,7 +71,7 @@ func (e *feedEncoder) encodeJSON(rec arrow.Record, produce func(*kgo.Record)) er
 			m.Partition = int32(xxh3.Hash(m.Key) % uint64(e.feed.Partitions))
 		}
 		at := len(buf)
-		buf = w.append(buf, i)
+		buf = w.Append(buf, i)
 		m.Value = buf[at:len(buf):len(buf)]
 		e.row++
 		produce(m)
@@ -83,7 +82,7 @@ func (e *feedEncoder) encodeJSON(rec arrow.Record, produce func(*kgo.Record)) er
 func (e *feedEncoder) encodeArrow(rec arrow.Record, produce func(*kgo.Record)) error {
 	for from := int64(0); from < rec.NumRows(); from += feedMessageRows {
 		to := min(from+feedMessageRows, rec.NumRows())
-		value, err := packRows(rec, from, to)
+		value, err := payload.Pack(rec, from, to)
 		if err != nil {
 			return fmt.Errorf("feed: %w", err)
 		}
@@ -97,34 +96,10 @@ func (e *feedEncoder) encodeArrow(rec arrow.Record, produce func(*kgo.Record)) e
 	return nil
 }
 
-// packRows writes rows of rec as one IPC stream.
-func packRows(rec arrow.Record, from, to int64) ([]byte, error) {
-	part := rec.NewSlice(from, to)
-	defer part.Release()
-	var b bytes.Buffer
-	w := ipc.NewWriter(&b, ipc.WithSchema(rec.Schema()))
-	if err := w.Write(part); err != nil {
-		return nil, err
-	}
-	err := w.Close()
-	return b.Bytes(), err
-}
-
 func (e *feedEncoder) timeOf(rec arrow.Record, i int) time.Time {
 	if e.time >= 0 && rec.Column(e.time).IsValid(i) {
 		col := rec.Column(e.time).(*array.Timestamp)
 		return col.Value(i).ToTime(col.DataType().(*arrow.TimestampType).Unit)
 	}
 	return feedEpoch.Add(time.Duration(e.row) * time.Millisecond)
-}
-
-// keyCell writes a key as text without quotes, or as the bytes themselves.
-func keyCell(col arrow.Array) (jsonCell, error) {
-	switch c := col.(type) {
-	case *array.String:
-		return func(dst []byte, i int) []byte { return append(dst, c.Value(i)...) }, nil
-	case *array.Binary:
-		return func(dst []byte, i int) []byte { return append(dst, c.Value(i)...) }, nil
-	}
-	return newJSONCell(col)
 }

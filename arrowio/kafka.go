@@ -2,6 +2,7 @@ package arrowio
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/sluice-stream/sluice/check"
 	"github.com/sluice-stream/sluice/flow"
+	"github.com/sluice-stream/sluice/internal/kafkaconn"
 )
 
 func init() {
@@ -19,7 +21,8 @@ func init() {
 		Example: "{brokers: [localhost:9092], topic: clicks, format: json, until: end}",
 		Default: KafkaConfig{
 			Format: formatJSON, InferRows: 1000, Start: startEarliest, Merge: mergeNone,
-			Meta: []string{"partition", "offset"}, MaxBytes: 8 << 20, RetrySeconds: 30,
+			Meta: []string{"partition", "offset"}, MaxBytes: 8 << 20, RetrySeconds: 30, OnGap: onGapStop,
+			Assign: assignAll, SessionSeconds: 45,
 		},
 		Build: func(c KafkaConfig) (flow.Source, error) { return NewKafka(c) },
 	})
@@ -27,18 +30,25 @@ func init() {
 
 // KafkaConfig are the settings of the source kafka.
 type KafkaConfig struct {
-	Brokers      []string             `yaml:"brokers" resume:"free" doc:"addresses host:port; embedded means the broker inside the process"`
-	Topic        string               `yaml:"topic" doc:"topic to read, all of its partitions"`
-	Format       string               `yaml:"format" doc:"of a message: json (one object) or arrow_ipc (one stream, every batch of it)"`
-	Schema       flow.Ordered[string] `yaml:"schema" doc:"columns and types, {user: utf8, price: float64, at: timestamp}; none: inferred"`
-	InferRows    int                  `yaml:"infer_rows" doc:"first messages that the columns are inferred from, all partitions together, >= 1"`
-	Start        string               `yaml:"start" resume:"free" doc:"earliest, latest, committed (by group) or an RFC 3339 time; only for the first start, later ones go on from the checkpoint"`
-	Group        string               `yaml:"group" resume:"free" doc:"consumer group, for start: committed; a partition without a committed offset starts at the earliest"`
-	Until        string               `yaml:"until" doc:"end: stop at the end as it is at the first start; empty: never"`
-	Merge        string               `yaml:"merge" doc:"timestamp: rows of all partitions in the order of message time, needs until: end; none: partitions in turn"`
-	Meta         []string             `yaml:"meta" doc:"columns to add: topic, partition, offset, timestamp, key, headers; each named with a leading _"`
-	MaxBytes     int                  `yaml:"max_bytes" resume:"free" doc:"bytes of one fetch from one broker; a larger message is read all the same"`
-	RetrySeconds int                  `yaml:"retry_seconds" resume:"free" doc:"how long a broker may be silent before the source gives up, seconds, >= 1"`
+	Brokers        []string             `yaml:"brokers" resume:"free" doc:"addresses host:port; embedded means the broker inside the process"`
+	Topic          string               `yaml:"topic" doc:"topic to read"`
+	Format         string               `yaml:"format" doc:"of a message: json (one object) or arrow_ipc (one stream, every batch of it)"`
+	Schema         flow.Ordered[string] `yaml:"schema" doc:"columns and types, {user: utf8, price: float64, at: timestamp}; none: inferred"`
+	InferRows      int                  `yaml:"infer_rows" doc:"first messages that the columns are inferred from, all partitions together, >= 1"`
+	Start          string               `yaml:"start" resume:"free" doc:"earliest, latest, committed (by group) or an RFC 3339 time; only for the first start, later ones go on from the checkpoint"`
+	Assign         string               `yaml:"assign" doc:"all partitions, those that group shares out to this member, or static: those of partitions"`
+	Partitions     []int                `yaml:"partitions" doc:"partitions to read, for assign: static"`
+	Group          string               `yaml:"group" resume:"free" doc:"consumer group: for assign: group its members share the partitions; else each checkpoint tells it the offsets, for tools that show the lag, and start: committed begins at its offsets, or at the earliest where it has none"`
+	Member         string               `yaml:"member" resume:"free" doc:"for assign: group, a name that stays with this process (static membership): a restart within session_seconds keeps its partitions; none: they go to others at once"`
+	SessionSeconds int                  `yaml:"session_seconds" resume:"free" doc:"for assign: group, how long a member may be silent before others get its partitions, 1 to 1800; a broker's defaults allow 6 to 1800"`
+	Until          string               `yaml:"until" doc:"end: stop at the end as it is at the first start; empty: never"`
+	Merge          string               `yaml:"merge" doc:"timestamp: rows of all partitions in the order of message time, needs until: end; none: partitions in turn"`
+	Meta           []string             `yaml:"meta" doc:"columns to add: topic, partition, offset, timestamp, key, headers; each named with a leading _"`
+	MaxBytes       int                  `yaml:"max_bytes" resume:"free" doc:"bytes of one fetch from one broker; a larger message is read all the same"`
+	RetrySeconds   int                  `yaml:"retry_seconds" resume:"free" doc:"how long a broker may be silent before the source gives up, seconds, >= 1"`
+	OnGap          string               `yaml:"on_gap" resume:"free" doc:"when the topic no longer has the rows that are next: stop, or skip, which goes on at the next ones there are and counts what is missing"`
+
+	kafkaconn.Security `yaml:",inline"`
 }
 
 // Values of the settings.
@@ -51,6 +61,8 @@ const (
 	untilEnd       = "end"
 	mergeTimestamp = "timestamp"
 	mergeNone      = "none"
+	onGapStop      = "stop"
+	onGapSkip      = "skip"
 )
 
 // Validate checks what can be known without a broker.
@@ -65,7 +77,10 @@ func (c KafkaConfig) Validate() error {
 		check.That(c.Merge != mergeTimestamp || c.Until == untilEnd, "merge", "until: end beside timestamp, because a live partition may always bring an older row", c.Merge),
 		check.Between("max_bytes", c.MaxBytes, 1<<10, 1<<30),
 		check.Between("retry_seconds", c.RetrySeconds, 1, 86400),
+		check.OneOf("on_gap", c.OnGap, onGapStop, onGapSkip),
 		c.checkStart(),
+		c.checkAssign(),
+		c.Security.Validate(),
 	}
 	for i, m := range c.Meta {
 		checks = append(checks, check.OneOf("meta", m, messageMetaNames...))
@@ -86,7 +101,7 @@ func (c KafkaConfig) checkStart() error {
 			return check.Violation{Key: "start", Want: "earliest, latest, committed or a time such as 2026-01-31T08:00:00Z", Got: c.Start, Hint: check.DidYouMean(c.Start, names)}
 		}
 	}
-	return check.That(c.Group == "", "group", "start: committed beside it, or none", c.Group)
+	return nil
 }
 
 // Kafka reads one topic through the fetch protocol.
@@ -95,16 +110,22 @@ func (c KafkaConfig) checkStart() error {
 // offset. A message that cannot be decoded, and one without a value, is rejected with its place and bytes. The
 // order of rows is fixed for one partition, for merge: timestamp, and for any bounded run.
 type Kafka struct {
-	cfg    KafkaConfig
-	client *kafkaClient
-	schema *arrow.Schema // of the records: the message's columns, then those of meta
-	data   *arrow.Schema // of the messages
-	saved  kafkaState    // what a checkpoint brought, used by Open
-	parts  []*partition
-	box    *inbox
-	order  order
-	rows   *rowMaker
-	halt   func() // stops the fetchers and waits for them
+	cfg     KafkaConfig
+	client  *kafkaClient
+	schema  *arrow.Schema // of the records: the message's columns, then those of meta
+	data    *arrow.Schema // of the messages
+	saved   kafkaState    // what a checkpoint brought, used by Open
+	parts   []*partition
+	box     *inbox
+	order   order
+	rows    *rowMaker
+	gaps    *gapLog
+	group   *group          // nil but for assign: group
+	leaving []*partition    // to be given up once a checkpoint with their last rows is decided
+	tenure  map[int32]int64 // of the shares that the reader has or had
+	lag     lagTeller
+	failed  bool   // Next returned an error that may pass
+	halt    func() // stops the fetchers and waits for them
 }
 
 // NewKafka checks the settings; Open connects.
@@ -129,6 +150,9 @@ func (k *Kafka) Schema() *arrow.Schema { return k.schema }
 
 // Rows returns the messages of a bounded run of JSON, each a row; 0 where the end is open or messages hold many.
 func (k *Kafka) Rows() int64 {
+	if !k.Bounded() { // its partitions may change meanwhile
+		return 0
+	}
 	var n int64
 	for _, p := range k.parts {
 		if p.end < 0 || k.cfg.Format != "json" {
@@ -145,7 +169,10 @@ const idleAfter = 500 * time.Millisecond
 // Next returns up to most rows; a record without rows means that none came for a while, or that all of them
 // were rejected.
 func (k *Kafka) Next(ctx context.Context, most int) (arrow.Record, error) {
-	k.adopt()
+	k.again()
+	if told, err := k.adopt(ctx); err != nil || told {
+		return k.told(err)
+	}
 	rows, taken := 0, 0
 	for rows < most && taken-rows < most && !k.rows.data.full() {
 		if err := ctx.Err(); err != nil && rows == 0 {
@@ -156,6 +183,7 @@ func (k *Kafka) Next(ctx context.Context, most int) (arrow.Record, error) {
 		case taken > 0 && (err != nil || state != ready):
 			return k.rows.record(rows) // the error comes again at the next call
 		case err != nil:
+			k.failed = errors.Is(err, flow.ErrTransient)
 			return nil, err
 		case state == finished:
 			k.finish()
@@ -166,7 +194,9 @@ func (k *Kafka) Next(ctx context.Context, most int) (arrow.Record, error) {
 			} else if idle {
 				return k.rows.record(0)
 			}
-			k.adopt()
+			if told, err := k.adopt(ctx); err != nil || told {
+				return k.told(err)
+			}
 			continue
 		}
 		n, whole, err := k.rows.take(p, most-rows)
@@ -204,6 +234,10 @@ func (k *Kafka) finish() {
 
 // Close stops fetching and frees what was not returned.
 func (k *Kafka) Close() error {
+	if k.group != nil {
+		k.group.close()
+		k.group = nil
+	}
 	if k.client != nil {
 		k.client.close()
 	}

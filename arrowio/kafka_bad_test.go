@@ -276,6 +276,7 @@ func TestKafkaValidate(t *testing.T) {
 		"merge":         func(c *KafkaConfig) { c.Merge, c.Until = mergeTimestamp, "" },
 		"meta":          func(c *KafkaConfig) { c.Meta = []string{"ofset"} },
 		"max_bytes":     func(c *KafkaConfig) { c.MaxBytes = 1 },
+		"on_gap":        func(c *KafkaConfig) { c.OnGap = "skipp" },
 		"retry_seconds": func(c *KafkaConfig) { c.RetrySeconds = 0 },
 		"schema.n":      func(c *KafkaConfig) { c.Schema = flow.Ordered[string]{{Key: "n", Value: "in64"}} },
 	} {

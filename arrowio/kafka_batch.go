@@ -20,6 +20,7 @@ type kbatch struct {
 	base, last    int64 // offsets; last is valid even where compaction removed the row
 	baseMS, maxMS int64
 	attrs         int16
+	epoch         int32 // of the leader that wrote it
 	producer      int64
 	count         int32
 	body          []byte        // records, compressed until inflate
@@ -27,6 +28,7 @@ type kbatch struct {
 	err           error         // valid behind ready
 	packed        int           // length of body as it came
 	in            *answerBuffer // that body aliases until it is inflated, nil for none
+	gap           *gap          // stands in the queue instead of a batch
 }
 
 const (
@@ -71,7 +73,9 @@ func parseBatch(raw []byte) (*kbatch, error) {
 	if len(raw) < batchHeader {
 		return nil, fmt.Errorf("batch at offset %d has %d bytes, want at least %d", b.base, len(raw), batchHeader)
 	}
-	w.skip(9) // length, leader epoch, magic
+	w.skip(4) // length
+	b.epoch = w.i32()
+	w.skip(1) // magic
 	if want, got := uint32(w.i32()), crc32.Checksum(w.b, castagnoli); want != got {
 		return nil, fmt.Errorf("batch at offset %d has checksum %08x, want %08x", b.base, got, want)
 	}
@@ -134,6 +138,7 @@ type krecord struct {
 	key, value []byte
 	headers    []byte // as on the wire
 	nheaders   int
+	in         *answerBuffer // that key, value and headers alias; nil where the collector owns them
 }
 
 // recordIter walks the records of an inflated batch.
@@ -163,6 +168,7 @@ func (t *recordIter) next(r *krecord) (bool, error) {
 	r.key = rec.bytes()
 	r.value = rec.bytes()
 	r.nheaders = int(rec.int())
+	r.in = t.b.in
 	r.headers = rec.b
 	if t.b.attrs&attrLogAppend != 0 {
 		r.ms = t.b.maxMS

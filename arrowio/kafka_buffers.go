@@ -68,3 +68,15 @@ func (a *answerBuffer) release() {
 		a.pool.put(a.b)
 	}
 }
+
+// Free is called by the last user of an Arrow buffer that is a view of the answer. With Allocate and Reallocate,
+// which nobody calls, it makes the answer the allocator of such buffers.
+func (a *answerBuffer) Free([]byte) { a.release() }
+
+// Allocate is part of memory.Allocator.
+func (a *answerBuffer) Allocate(n int) []byte { return make([]byte, n) }
+
+// Reallocate is part of memory.Allocator.
+func (a *answerBuffer) Reallocate(n int, b []byte) []byte {
+	return append(make([]byte, 0, n), b...)[:n]
+}

@@ -12,6 +12,7 @@ import (
 	kafka "github.com/segmentio/kafka-go"
 
 	"github.com/sluice-stream/sluice/flow"
+	"github.com/sluice-stream/sluice/internal/kafkaconn"
 )
 
 // clientID is the name by which brokers know us in their logs and quotas.
@@ -19,12 +20,14 @@ const clientID = "sluice"
 
 // kafkaClient asks one cluster about one topic.
 type kafkaClient struct {
-	topic  string
-	name   string // the brokers as they were configured, for messages
-	addr   net.Addr
-	giveUp time.Duration // how long a broker may fail before it counts as dead
-	tr     *kafka.Transport
-	stop   context.CancelFunc
+	topic   string
+	name    string // the brokers as they were configured, for messages
+	addr    net.Addr
+	giveUp  time.Duration // how long a broker may fail before it counts as dead
+	brokers []string
+	dialer  kafkaconn.Dialer
+	tr      *kafka.Transport
+	stop    context.CancelFunc
 
 	buffers bufferPool // for answers
 
@@ -33,12 +36,13 @@ type kafkaClient struct {
 	conns  map[net.Conn]bool
 	spoken map[string]map[int16]int16 // newest version of each request, by connection
 	id     topicID                    // zero until it is known
+	epochs map[int32]int32            // of the leaders, by partition
 }
 
 func newKafkaClient(brokers []string, topic string, giveUp time.Duration) *kafkaClient {
 	c := &kafkaClient{
 		topic: topic, name: strings.Join(brokers, ","), giveUp: giveUp,
-		addr: kafka.TCP(brokers...), conns: map[net.Conn]bool{}, spoken: map[string]map[int16]int16{},
+		addr: kafka.TCP(brokers...), conns: map[net.Conn]bool{}, spoken: map[string]map[int16]int16{}, epochs: map[int32]int32{},
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop = stop
@@ -49,12 +53,14 @@ func newKafkaClient(brokers []string, topic string, giveUp time.Duration) *kafka
 	return c
 }
 
-// dial remembers the connection, so that Close ends requests that wait for rows.
+// dial makes a connection that is encrypted and logged in, and remembers it, so that Close ends requests that wait
+// for rows. The transport's own TLS and SASL are not used: they lose what the broker says when it refuses.
 func (c *kafkaClient) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	conn, err := c.dialer.Dial(ctx, network, address)
 	if err != nil {
-		return nil, err
+		return nil, refused(err)
 	}
+	conn.Conn = newPatientConn(conn.Conn, c.silence())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -62,6 +68,7 @@ func (c *kafkaClient) dial(ctx context.Context, network, address string) (net.Co
 		return nil, net.ErrClosed
 	}
 	c.conns[conn] = true
+	c.spoken[connName(conn)] = conn.Versions
 	return &knownConn{Conn: conn, c: c}, nil
 }
 
@@ -90,9 +97,12 @@ func (c *kafkaClient) close() {
 	}
 }
 
+// firstPause is the time between a failed request and its first repetition; it grows.
+const firstPause = 50 * time.Millisecond
+
 // retry repeats f while its error may pass, for as long as a broker may be dead.
 func (c *kafkaClient) retry(ctx context.Context, f func() error) error {
-	began, pause := time.Now(), 50*time.Millisecond
+	began, pause := time.Now(), firstPause
 	for {
 		err := f()
 		if err == nil || final(err) {
@@ -103,6 +113,11 @@ func (c *kafkaClient) retry(ctx context.Context, f func() error) error {
 		}
 		if time.Since(began)+pause > c.giveUp {
 			return c.dead(err)
+		}
+		if pause == firstPause {
+			if err := c.blame(ctx, err, c.giveUp-time.Since(began)); final(err) {
+				return err
+			}
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return err

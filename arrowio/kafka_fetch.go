@@ -25,6 +25,7 @@ type fetchers struct {
 	box      *inbox
 	maxBytes int32
 	live     bool // partitions that are added are read too
+	skip     bool // gaps are skipped
 }
 
 var errMoved = errors.New("partitions have moved to other brokers")
@@ -68,6 +69,7 @@ func (f *fetchers) once(ctx context.Context) error {
 		if !ok {
 			return flow.Configf("kafka: topic %q has no partition %d any more; start over with --fresh", f.c.topic, l.partition)
 		}
+		l.leader = f.c.epoch(l.partition)
 		groups[id] = append(groups[id], l)
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -79,7 +81,10 @@ func (f *fetchers) once(ctx context.Context) error {
 
 // follow fetches the lanes of one leader, until all are at their ends or added says that there are new ones.
 func (f *fetchers) follow(ctx context.Context, leader int32, lanes []*lane, added <-chan struct{}) error {
-	pause := 50 * time.Millisecond
+	if err := f.verified(ctx, leader, lanes); err != nil {
+		return err
+	}
+	pause := firstPause
 	for turn := 0; ctx.Err() == nil; turn++ {
 		want, waiting, room := f.box.wanted(lanes)
 		if len(want) == 0 && waiting == 0 {
@@ -108,7 +113,7 @@ func (f *fetchers) follow(ctx context.Context, leader int32, lanes []*lane, adde
 			return err
 		}
 		if again == nil {
-			pause = 50 * time.Millisecond
+			pause = firstPause
 			continue
 		}
 		if err := f.patience(want, again); err != nil {
@@ -120,6 +125,17 @@ func (f *fetchers) follow(ctx context.Context, leader int32, lanes []*lane, adde
 		pause = min(2*pause, 2*time.Second)
 	}
 	return nil
+}
+
+// verified verifies lanes, and groups them anew until that succeeds or they have failed for too long.
+func (f *fetchers) verified(ctx context.Context, leader int32, lanes []*lane) error {
+	began := time.Now()
+	err := f.verify(ctx, leader, lanes)
+	if err == nil || final(err) {
+		return err
+	}
+	f.note(lanes, began)
+	return f.patience(lanes, errors.Join(errMoved, err))
 }
 
 // rotate starts at another lane each turn: a broker sends at least one batch of the first partition, however
@@ -136,16 +152,18 @@ func (f *fetchers) ask(ctx context.Context, leader int32, want []*lane, wait tim
 	byID := make(map[int32]*lane, len(want))
 	for i, l := range want {
 		byID[l.partition] = l
-		parts[i] = wantedRows{partition: l.partition, offset: l.pos, limit: l.limit}
+		parts[i] = wantedRows{partition: l.partition, offset: l.pos, epoch: l.leader, limit: l.limit}
 		total = max(total, l.limit)
 	}
+	began := time.Now()
 	answer, buf, err := f.c.fetch(ctx, leader, parts, wait, total)
 	defer buf.release()
+	f.box.pace(want, time.Since(began), err)
 	if err != nil {
 		if final(err) {
 			return nil, err
 		}
-		f.note(want)
+		f.note(want, began)
 		return err, nil
 	}
 	for _, a := range answer {
@@ -161,26 +179,37 @@ func (f *fetchers) ask(ctx context.Context, leader int32, want []*lane, wait tim
 		case trouble == nil:
 			l.failing = time.Time{}
 		case errors.Is(trouble, errOutOfRange):
-			if err := f.c.outOfRange(ctx, l.partition, l.pos); final(err) {
+			if err := f.outOfRange(ctx, l); final(err) {
 				return nil, err
+			} else if err != nil {
+				f.note([]*lane{l}, began)
+				again = err
 			}
-			f.note([]*lane{l})
-			again = trouble
 		case moved(a.code):
-			f.note([]*lane{l})
+			f.note([]*lane{l}, began)
 			again = errors.Join(errMoved, trouble)
 		default:
-			f.note([]*lane{l})
+			f.note([]*lane{l}, began)
 			again = trouble
 		}
 	}
 	return again, nil
 }
 
-func (f *fetchers) note(lanes []*lane) {
+// outOfRange skips the gap at l's position, or says why not.
+func (f *fetchers) outOfRange(ctx context.Context, l *lane) error {
+	g, err := f.c.outOfRange(ctx, l)
+	if err != nil {
+		return err
+	}
+	return f.box.miss(f.c.topic, f.skip, l, g)
+}
+
+// note remembers since when lanes fail.
+func (f *fetchers) note(lanes []*lane, since time.Time) {
 	for _, l := range lanes {
 		if l.failing.IsZero() {
-			l.failing = time.Now()
+			l.failing = since
 		}
 	}
 }

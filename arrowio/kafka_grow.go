@@ -78,19 +78,24 @@ func (x *inbox) all() ([]*lane, <-chan struct{}) {
 	return slices.Clone(x.lanes), x.added
 }
 
-// adopt reads the partitions that were announced from their first row on. From here the state has them.
-func (k *Kafka) adopt() {
+// adopt reads the partitions that were announced from their first row on, or those that a group shares out. From
+// here the state has them. told says that a checkpoint is wanted.
+func (k *Kafka) adopt(ctx context.Context) (told bool, err error) {
+	if k.group != nil {
+		return k.settle(ctx)
+	}
 	for _, n := range k.box.announced() {
-		p := &partition{id: n.id, first: n.first, next: n.first, end: -1, box: k.box}
+		p := &partition{id: n.id, first: n.first, next: n.first, end: noEnd, epoch: noEpoch, known: noEpoch, gaps: k.gaps, box: k.box}
 		p.lane = k.newLane(p)
 		k.parts = append(k.parts, p)
 		k.order.(*turns).parts = k.parts // a merge is bounded
 		k.box.add(p.lane)
 	}
+	return false, nil
 }
 
 // newLane gives p its share of a fetch.
 func (k *Kafka) newLane(p *partition) *lane {
-	share := max(k.cfg.MaxBytes/max(len(k.parts), 1), min(leastBytes, k.cfg.MaxBytes))
-	return &lane{partition: p.id, pos: p.next, end: p.end, limit: int32(share)}
+	share := int32(max(k.cfg.MaxBytes/max(len(k.parts), 1), min(leastBytes, k.cfg.MaxBytes)))
+	return &lane{partition: p.id, pos: p.next, end: p.end, epoch: p.epoch, leader: noEpoch, checked: p.known, share: share, limit: share}
 }

@@ -55,7 +55,7 @@ func numbered(topic string, partition int32, n int) *kgo.Record {
 func kafkaConfig(addrs []string, topic string) KafkaConfig {
 	return KafkaConfig{
 		Brokers: addrs, Topic: topic, Format: formatJSON, InferRows: 1000, Start: startEarliest, Until: untilEnd,
-		Merge: mergeNone, Meta: []string{"partition", "offset"}, MaxBytes: 1 << 20, RetrySeconds: 5,
+		Merge: mergeNone, Meta: []string{"partition", "offset"}, MaxBytes: 1 << 20, RetrySeconds: 5, OnGap: onGapStop,
 	}
 }
 

@@ -16,6 +16,10 @@ type lane struct {
 	partition int32
 	pos       int64 // next offset to fetch
 	end       int64 // offset behind the last row wanted, -1 for none
+	epoch     int32 // of the log before pos, noEpoch where it is not known
+	leader    int32 // epoch of the leader that is asked
+	checked   int32 // epoch of the leader that has confirmed what was read before pos, noEpoch for none
+	share     int32 // bytes to ask for on a link of usual speed
 	limit     int32 // bytes to ask for
 	queue     []*kbatch
 	bytes     int       // in queue, as they came
@@ -158,6 +162,7 @@ func (x *inbox) take(topic string, l *lane, f fetched) (again, err error) {
 	next := l.pos
 	if n := len(batches); n > 0 {
 		next = max(next, batches[n-1].last+1)
+		l.epoch = batches[n-1].epoch
 	} else if cut {
 		x.grow(l)
 	}
@@ -173,7 +178,28 @@ func (x *inbox) take(topic string, l *lane, f fetched) (again, err error) {
 func (x *inbox) grow(l *lane) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	l.limit = min(2*l.limit, 1<<30)
+	l.limit = min(2*l.limit, unlimited)
+}
+
+// A fetch that takes longer than slowFetch asks for less the next time, and so does one that failed: on a slow link,
+// or one that is cut now and then, a large answer would come late or never. It never asks for less than leastPace.
+const (
+	slowFetch = 3 * time.Second
+	leastPace = 16 << 10 // bytes; a single batch comes whole all the same
+)
+
+// pace sets how much is asked for next, after a fetch that took a while, or failed.
+func (x *inbox) pace(lanes []*lane, took time.Duration, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, l := range lanes {
+		switch {
+		case err != nil || took > slowFetch:
+			l.limit = max(l.limit/2, min(l.limit, leastPace))
+		case l.limit < l.share:
+			l.limit = min(2*l.limit, l.share)
+		}
+	}
 }
 
 // errBroken marks a batch that cannot be read. It is fetched again, in case it broke on its way.

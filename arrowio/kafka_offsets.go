@@ -8,8 +8,6 @@ import (
 	kafka "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol/listoffsets"
 	"github.com/segmentio/kafka-go/protocol/offsetfetch"
-
-	"github.com/sluice-stream/sluice/flow"
 )
 
 // Times that ask for an end of the log instead of a time.
@@ -21,7 +19,12 @@ const (
 // offsets returns, for each partition, the first offset whose time is at or behind ms, or an end of the log.
 // The latest offset is the last stable one: no row of an open transaction lies before it.
 func (c *kafkaClient) offsets(ctx context.Context, parts []int32, ms int64) (map[int32]int64, error) {
-	req := &listoffsets.Request{ReplicaID: consumer, IsolationLevel: readCommitted, Topics: []listoffsets.RequestTopic{{Topic: c.topic}}}
+	return c.logOffsets(ctx, parts, ms, readCommitted)
+}
+
+// logOffsets is offsets with a choice of isolation: read uncommitted, the latest offset is the end of the log.
+func (c *kafkaClient) logOffsets(ctx context.Context, parts []int32, ms int64, isolation int8) (map[int32]int64, error) {
+	req := &listoffsets.Request{ReplicaID: consumer, IsolationLevel: isolation, Topics: []listoffsets.RequestTopic{{Topic: c.topic}}}
 	for _, p := range parts {
 		req.Topics[0].Partitions = append(req.Topics[0].Partitions,
 			listoffsets.RequestPartition{Partition: p, CurrentLeaderEpoch: noEpoch, Timestamp: ms})
@@ -116,23 +119,27 @@ func (c *kafkaClient) fill(ctx context.Context, offsets map[int32]int64, at int6
 	return err
 }
 
-// outOfRange says why partition p has no offset at. It asks where the log starts and ends, because the answer to
-// the fetch does not tell; where that fails too, its error may pass.
-func (c *kafkaClient) outOfRange(ctx context.Context, p int32, at int64) error {
-	first, err := c.offsets(ctx, []int32{p}, atEarliest)
+// outOfRange says why l has nothing at its position: a gap, errOutOfRange when that has passed, or an error. It asks
+// where the log starts and ends, because the answer to the fetch does not tell.
+func (c *kafkaClient) outOfRange(ctx context.Context, l *lane) (gap, error) {
+	p := []int32{l.partition}
+	first, err := c.offsets(ctx, p, atEarliest)
 	if err != nil {
-		return err
+		return gap{}, err
 	}
-	end, err := c.offsets(ctx, []int32{p}, atLatest)
+	end, err := c.logOffsets(ctx, p, atLatest, readUncommitted)
+	at, from, to := l.pos, first[l.partition], end[l.partition]
 	switch {
 	case err != nil:
-		return err
-	case at < first[p]:
-		return flow.Configf("kafka: topic %q partition %d: offset %d is not there any more (the log starts at %d): %d offsets were deleted before they were read; start over with --fresh, or keep the topic longer",
-			c.topic, p, at, first[p], first[p]-at)
-	case at > end[p]:
-		return flow.Configf("kafka: topic %q partition %d: offset %d lies behind the end of the log, %d: its end was lost, by the choice of a leader that was not in sync, or the topic was made anew; start over with --fresh",
-			c.topic, p, at, end[p])
+		return gap{}, err
+	case at < from:
+		return gap{kind: removed, from: at, to: from, epoch: noEpoch, end: noEnd}, nil
+	case at > to:
+		g := gap{kind: truncated, from: at, to: to, epoch: noEpoch, end: noEnd}
+		if l.end >= 0 {
+			g.end = to
+		}
+		return g, nil
 	}
-	return errOutOfRange
+	return gap{}, errOutOfRange
 }

@@ -25,30 +25,15 @@ func (k *Kafka) Open(ctx context.Context, env flow.Env) error {
 }
 
 func (k *Kafka) open(ctx context.Context, env flow.Env) error {
-	brokers, err := k.brokers(env)
-	if err != nil {
+	if err := k.contact(env); err != nil {
 		return err
-	}
-	k.client = newKafkaClient(brokers, k.cfg.Topic, time.Duration(k.cfg.RetrySeconds)*time.Second)
-	if !k.embedded() { // which makes its topics anew in each process, with the same rows
-		if k.client.id, err = parseTopicID(k.saved.id); err != nil {
-			return err
-		}
 	}
 	leaders, err := k.client.leaders(ctx)
 	if err != nil {
 		return err
 	}
-	ids := slices.Sorted(maps.Keys(leaders))
-	if k.saved.restored {
-		err = k.resume(ctx, ids)
-	} else {
-		err = k.begin(ctx, env.Log, ids)
-	}
-	if err != nil {
-		return err
-	}
-	if err := k.findSchema(ctx, env); err != nil {
+	k.gaps, k.lag.log = newGapLog(k.cfg.Topic, env.Log, k.saved.gaps), env.Log
+	if err := k.place(ctx, env, slices.Sorted(maps.Keys(leaders))); err != nil {
 		return err
 	}
 	k.rows = &rowMaker{
@@ -56,8 +41,48 @@ func (k *Kafka) open(ctx context.Context, env flow.Env) error {
 		meta: newMetaColumns(env.Alloc, k.cfg.Meta, k.cfg.Topic), reject: env.Reject,
 	}
 	k.order = k.newOrder(k.saved.turn, k.saved.left)
+	if k.cfg.shared() {
+		if err := k.join(ctx, env); err != nil {
+			return err
+		}
+	}
 	k.start()
 	return nil
+}
+
+// contact makes the client, unless it is there, and tells it which topic was read before.
+func (k *Kafka) contact(env flow.Env) (err error) {
+	if k.client != nil {
+		return nil
+	}
+	if k.client, err = k.connect(env); err != nil || k.embedded() { // which makes its topics anew in each process, with the same rows
+		return err
+	}
+	k.client.id, err = parseTopicID(k.saved.id)
+	return err
+}
+
+// place finds out where reading begins in the partitions of the topic, and the schema. A member of a group learns
+// its partitions later.
+func (k *Kafka) place(ctx context.Context, env flow.Env, ids []int32) (err error) {
+	if ids, err = k.chosen(ids); err != nil {
+		return err
+	}
+	switch {
+	case k.cfg.shared():
+		if k.parts, err = k.sampled(ctx, ids); err != nil {
+			return err
+		}
+		defer func() { k.parts = nil }()
+	case k.saved.restored:
+		err = k.resume(ctx, ids)
+	default:
+		err = k.begin(ctx, env.Log, ids)
+	}
+	if err != nil {
+		return err
+	}
+	return k.findSchema(ctx, env)
 }
 
 func (k *Kafka) embedded() bool { return slices.Contains(k.cfg.Brokers, flow.EmbeddedBroker) }
@@ -89,7 +114,7 @@ func (k *Kafka) begin(ctx context.Context, log *slog.Logger, ids []int32) error 
 		}
 	}
 	for _, id := range ids {
-		p := &partition{id: id, first: first[id], next: first[id], end: -1}
+		p := &partition{id: id, first: first[id], next: first[id], end: noEnd, epoch: noEpoch, known: k.client.epoch(id), gaps: k.gaps}
 		if end, ok := ends[id]; ok {
 			p.end = end
 		}
@@ -129,7 +154,9 @@ func (k *Kafka) resume(ctx context.Context, ids []int32) error {
 		if !slices.Contains(ids, id) {
 			return flow.Configf("kafka: topic %q has no partition %d any more, which the checkpoint has read; start over with --fresh", s.topic, id)
 		}
-		k.parts = append(k.parts, &partition{id: id, first: s.first[i], next: s.next[i], row: s.row[i], end: s.end[i]})
+		k.parts = append(k.parts, &partition{
+			id: id, first: s.first[i], next: s.next[i], row: s.row[i], end: s.end[i], epoch: s.epoch[i], known: noEpoch, gaps: k.gaps,
+		})
 	}
 	fresh := slices.DeleteFunc(ids, func(id int32) bool { return slices.Contains(s.parts, id) })
 	if len(fresh) == 0 || k.cfg.Until == untilEnd {
@@ -137,7 +164,7 @@ func (k *Kafka) resume(ctx context.Context, ids []int32) error {
 	}
 	first, err := k.client.offsets(ctx, fresh, atEarliest)
 	for _, id := range fresh {
-		k.parts = append(k.parts, &partition{id: id, first: first[id], next: first[id], end: -1})
+		k.parts = append(k.parts, &partition{id: id, first: first[id], next: first[id], end: noEnd, epoch: noEpoch, known: noEpoch, gaps: k.gaps})
 	}
 	return err
 }
@@ -184,6 +211,9 @@ func (k *Kafka) newOrder(turn, left int) order {
 	if left <= 0 || turn >= len(k.parts) {
 		t.at, t.left = 0, t.length
 	}
+	if k.cfg.shared() {
+		return &sharedTurns{*t}
+	}
 	return t
 }
 
@@ -198,11 +228,19 @@ func (k *Kafka) start() {
 		p.box, p.lane, p.batch, p.held, p.err = k.box, lanes[i], nil, false, nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	f := &fetchers{c: k.client, box: k.box, maxBytes: int32(k.cfg.MaxBytes), live: k.cfg.Until == ""}
+	whole := int32(k.cfg.MaxBytes)
+	if k.embedded() {
+		whole = unlimited // see fetchRequest
+	}
+	f := &fetchers{c: k.client, box: k.box, maxBytes: whole, live: k.cfg.Until == "" && (k.cfg.Assign == assignAll || k.cfg.Assign == ""), skip: k.cfg.OnGap == onGapSkip}
 	var wg sync.WaitGroup
 	wg.Add(1)
 	go func() {
 		defer wg.Done()
+		if k.cfg.shared() {
+			f.runShared(ctx)
+			return
+		}
 		f.run(ctx)
 	}()
 	box := k.box
@@ -211,13 +249,31 @@ func (k *Kafka) start() {
 		wg.Wait()
 		box.packers.Wait()
 	}
+	if k.group != nil {
+		k.group.attach(box.signal)
+	}
+}
+
+// again starts to fetch anew when Next has returned an error that may pass: from where the partitions stand.
+func (k *Kafka) again() {
+	if !k.failed {
+		return
+	}
+	k.failed = false
+	k.halt()
+	if t, ok := k.order.(*turns); ok {
+		k.order = k.newOrder(t.at, t.left)
+	} else {
+		k.order = k.newOrder(0, 0)
+	}
+	k.start()
 }
 
 // Rewind goes back to where the source first started.
 func (k *Kafka) Rewind(context.Context) error {
 	k.halt()
 	for _, p := range k.parts {
-		p.next, p.row = p.first, 0
+		p.next, p.row, p.epoch = p.first, 0, noEpoch
 	}
 	k.order = k.newOrder(0, 0)
 	k.start()

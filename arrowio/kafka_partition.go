@@ -13,6 +13,9 @@ type partition struct {
 	next  int64 // offset behind the last message that was returned whole
 	row   int64 // rows of the message at next that were returned
 	end   int64 // offset behind the last row wanted, -1 for none
+	epoch int32 // leader epoch of the last message that was returned, noEpoch for none
+	known int32 // leader epoch under which first and end were found, noEpoch where they may be of an older one
+	gaps  *gapLog
 
 	batch *kbatch
 	it    recordIter
@@ -45,6 +48,10 @@ func (p *partition) peek() (readiness, error) {
 				return waiting, p.box.failure()
 			}
 			<-b.ready
+			if b.gap != nil {
+				p.cross(*b.gap)
+				continue
+			}
 			if b.err != nil {
 				p.err = p.broken(b.err)
 				continue
@@ -74,6 +81,7 @@ func (p *partition) peek() (readiness, error) {
 
 // took records that n more rows of head were returned, and whether that was all of it.
 func (p *partition) took(n int, whole bool) {
+	p.epoch = p.batch.epoch
 	if !whole {
 		p.row += int64(n)
 		return

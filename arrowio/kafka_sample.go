@@ -16,13 +16,14 @@ import (
 type sampler struct {
 	c        *kafkaClient
 	maxBytes int32
+	skip     bool          // gaps
 	wait     time.Duration // for the first message of a partition
 }
 
 // infer returns the columns of the topic, nil for an empty bounded one. An unbounded topic without messages is
 // waited for.
 func (k *Kafka) infer(ctx context.Context, log *slog.Logger) (*arrow.Schema, error) {
-	s := sampler{c: k.client, maxBytes: int32(min(k.cfg.MaxBytes, 1<<20))}
+	s := sampler{c: k.client, maxBytes: int32(min(k.cfg.MaxBytes, 1<<20)), skip: k.cfg.OnGap == onGapSkip}
 	quota := k.cfg.InferRows
 	if k.cfg.Format == formatArrow {
 		quota = 1
@@ -81,7 +82,7 @@ func (s *sampler) collect(ctx context.Context, parts []*partition, quota int) ([
 // values returns up to n values of p from its start.
 func (s *sampler) values(ctx context.Context, p *partition, n int) ([][]byte, error) {
 	var out [][]byte
-	probe := &partition{id: p.id, next: p.next, end: p.end, lane: &lane{partition: p.id, pos: p.next, end: p.end, limit: s.maxBytes}}
+	probe := &partition{id: p.id, next: p.next, end: p.end, lane: &lane{partition: p.id, pos: p.next, end: p.end, epoch: noEpoch, limit: s.maxBytes}}
 	probe.box = newInbox([]*lane{probe.lane})
 	defer probe.box.packers.Wait()
 	for len(out) < n {
@@ -113,7 +114,7 @@ func (s *sampler) more(ctx context.Context, p *partition) (bool, error) {
 		if err != nil {
 			return err
 		}
-		req := wantedRows{partition: p.id, offset: before, limit: p.lane.limit}
+		req := wantedRows{partition: p.id, offset: before, epoch: s.c.epoch(p.id), limit: p.lane.limit}
 		wait := s.wait
 		if p.end >= 0 {
 			wait = waitForRows
@@ -125,7 +126,11 @@ func (s *sampler) more(ctx context.Context, p *partition) (bool, error) {
 		for _, f := range answer {
 			again, err := p.box.take(s.c.topic, p.lane, f)
 			if errors.Is(again, errOutOfRange) {
-				return s.c.outOfRange(ctx, p.id, before)
+				g, err := s.c.outOfRange(ctx, p.lane)
+				if err != nil {
+					return err
+				}
+				return p.box.miss(s.c.topic, s.skip, p.lane, g)
 			}
 			if err != nil || again != nil {
 				return fmt.Errorf("sample: %w", firstOf(err, again))
@@ -133,7 +138,7 @@ func (s *sampler) more(ctx context.Context, p *partition) (bool, error) {
 		}
 		return nil
 	})
-	return p.lane.pos > before || p.end >= 0, err
+	return p.lane.pos != before || p.end >= 0, err
 }
 
 func firstOf(a, b error) error {

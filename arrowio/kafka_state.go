@@ -1,6 +1,10 @@
 package arrowio
 
-import "github.com/sluice-stream/sluice/flow"
+import (
+	"slices"
+
+	"github.com/sluice-stream/sluice/flow"
+)
 
 // kafkaState is the part of a checkpoint that a restored source keeps until it is opened.
 type kafkaState struct {
@@ -9,12 +13,19 @@ type kafkaState struct {
 	id                    string // of the topic, hexadecimal; empty where it is not known, or is of the embedded broker
 	parts                 []int32
 	first, next, row, end []int64
-	turn, left            int // of the partitions' turns
+	turn, left            int     // of the partitions' turns
+	epoch                 []int32 // of the leader that took the last message returned, -1 for none
+	gaps                  []gapCount
 	schema                []byte
+
+	self, member string  // of a group: see note, and what the broker calls us
+	tenure       []int64 // of the shares in parts
+	leaving      []bool  // those that are being given up
 }
 
 // Walk saves and restores the topic and its id; for each partition, where it first started, the next offset, the rows of the message
-// there that were returned, and where it ends; then whose turn it is, and the schema of the messages.
+// there that were returned, the leader epoch before it, and where it ends; then whose turn it is, the schema of the
+// messages, and what was missing in the topic.
 func (k *Kafka) Walk(v flow.Visitor) {
 	s := &k.saved
 	if !v.Restoring() {
@@ -27,14 +38,19 @@ func (k *Kafka) Walk(v flow.Visitor) {
 	v.Visit("next", &s.next)
 	v.Visit("row", &s.row)
 	v.Visit("end", &s.end)
+	v.Visit("epoch", &s.epoch)
 	v.Visit("turn", &s.turn)
 	v.Visit("left", &s.left)
 	v.Visit("schema", &s.schema)
+	s.gaps = walkGaps(v, s.gaps)
+	if k.cfg.shared() {
+		s.walkGroup(v)
+	}
 	if !v.Restoring() {
 		return
 	}
 	n := len(s.parts)
-	if n == 0 || len(s.first) != n || len(s.next) != n || len(s.row) != n || len(s.end) != n {
+	if n == 0 && !k.cfg.shared() || len(s.first) != n || len(s.next) != n || len(s.row) != n || len(s.end) != n || len(s.epoch) != n {
 		v.Fail(flow.Corruptf("kafka: the state of %d partitions has lists of other lengths; use an older checkpoint, or start over with --fresh", n))
 		return
 	}
@@ -42,15 +58,19 @@ func (k *Kafka) Walk(v flow.Visitor) {
 }
 
 func (k *Kafka) collect() {
-	k.saved = kafkaState{topic: k.cfg.Topic, schema: k.saved.schema}
+	k.saved = kafkaState{topic: k.cfg.Topic, schema: k.saved.schema, self: k.saved.self}
 	s := &k.saved
+	s.gaps = k.gaps.counts()
 	if !k.embedded() {
 		s.id = k.client.identity().String()
 	}
-	for _, p := range k.parts {
+	for _, p := range slices.Concat(k.parts, k.leaving) {
 		s.parts = append(s.parts, p.id)
 		s.first, s.next = append(s.first, p.first), append(s.next, p.next)
-		s.row, s.end = append(s.row, p.row), append(s.end, p.end)
+		s.row, s.end, s.epoch = append(s.row, p.row), append(s.end, p.end), append(s.epoch, p.epoch)
+	}
+	if k.group != nil {
+		k.collectGroup()
 	}
 	if t, ok := k.order.(*turns); ok {
 		s.turn, s.left = t.at, t.left

@@ -42,22 +42,21 @@ var (
 
 // metadata asks any broker about topics, all of them for none. The answer is never a cached one.
 func (c *kafkaClient) metadata(ctx context.Context, topics ...string) ([]kmsg.MetadataResponseTopic, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.giveUp)
-	defer cancel()
 	req := kmsg.NewPtrMetadataRequest()
 	for _, name := range topics {
 		t := kmsg.NewMetadataRequestTopic()
 		t.Topic = &name
 		req.Topics = append(req.Topics, t)
 	}
-	m, err := c.tr.RoundTrip(ctx, c.addr, &kafkaCall{c: c, req: req, oldest: 4, newest: 12, leader: anyBroker})
+	a, err := c.roundTrip(ctx, &kafkaCall{req: req, oldest: 4, newest: 12, leader: anyBroker})
 	if err != nil {
 		return nil, err
 	}
-	return m.(*kafkaAnswer).Response.(*kmsg.MetadataResponse).Topics, nil
+	return a.Response.(*kmsg.MetadataResponse).Topics, nil
 }
 
-// describe returns the leader of each partition and notes the topic's id. Another id than before is ErrConfig.
+// describe returns the leader of each partition and notes the topic's id and the leaders' epochs. Another id than
+// before is ErrConfig; an older epoch than before is of a broker that lags, and another one is to be asked.
 func (c *kafkaClient) describe(ctx context.Context) (map[int32]int32, error) {
 	topics, err := c.metadata(ctx, c.topic)
 	if err != nil {
@@ -83,7 +82,7 @@ func (c *kafkaClient) describe(ctx context.Context) (map[int32]int32, error) {
 		}
 		out[p.Partition] = p.Leader
 	}
-	return out, nil
+	return out, c.noteEpochs(t.Partitions)
 }
 
 // identify learns the topic's id, and refuses another one than is known.

@@ -1,6 +1,7 @@
 package arrowio
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 // without which a compacted batch is fetched for ever, and neither its fetch nor its metadata knows topic ids.
 type kafkaCall struct {
 	c              *kafkaClient
+	ctx            context.Context // of the caller: kafka-go does not hand it on
 	req            kmsg.Request
 	oldest, newest int16 // versions that we speak
 	leader         int32 // broker to ask, anyBroker for any
@@ -28,12 +30,15 @@ type kafkaAnswer struct {
 }
 
 const (
-	anyBroker     = -1
-	correlation   = 1 // a connection carries one exchange at a time
-	readCommitted = 1 // isolation level
-	noEpoch       = -1
-	consumer      = -1        // replica id of a client that is not a broker
-	largestAnswer = 1<<31 - 1 // bytes; the length is a positive int32
+	anyBroker       = -1
+	correlation     = 1 // a connection carries one exchange at a time
+	readUncommitted = 0 // isolation levels
+	readCommitted   = 1
+	noEpoch         = -1
+	noEnd           = -1
+	consumer        = -1        // replica id of a client that is not a broker
+	unlimited       = 1 << 30   // bytes of one fetch
+	largestAnswer   = 1<<31 - 1 // bytes; the length is a positive int32
 )
 
 var (
@@ -73,7 +78,12 @@ func (k *kafkaCall) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 		return nil, errOldBroker
 	}
 	k.req.SetVersion(v)
-	res, buf, err := k.c.exchange(rw, k.req)
+	var res kmsg.Response
+	var buf *answerBuffer
+	err = until(k.ctx, rw.(net.Conn), func() error { // versions has seen that it is one
+		res, buf, err = k.c.exchange(rw, k.req)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package arrowio
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -26,12 +28,20 @@ type arrowPayloads struct {
 	batches []arrow.Record
 	pieces  []arrow.Record // rows taken since the last columns
 	bytes   int            // of the messages that they are from
+	known   knownSchema
+}
+
+// knownSchema is the schema of the newest message: nearly always that of the next one.
+type knownSchema struct {
+	meta []byte // as in the stream
+	pick columnPick
+	view bool // batches can be views of the message
 }
 
 func (a *arrowPayloads) add(p int32, r *krecord, from int64, most int) (rows int, whole bool, err error) {
 	if !a.open || a.part != p || a.offset != r.offset {
 		a.drop()
-		if a.batches, err = readMessage(a.alloc, a.schema, r.value); err != nil {
+		if a.batches, err = a.read(r); err != nil {
 			return 0, true, err
 		}
 		a.open, a.part, a.offset = true, p, r.offset
@@ -112,12 +122,12 @@ func releaseAll(recs []arrow.Record) []arrow.Record {
 	return recs[:0]
 }
 
-// readMessage decodes every batch of an IPC stream into records of the schema.
-func readMessage(alloc memory.Allocator, schema *arrow.Schema, value []byte) (out []arrow.Record, err error) {
-	g := newGuard(alloc, len(value))
+// read decodes every batch of a message into records of the schema.
+func (a *arrowPayloads) read(r *krecord) (out []arrow.Record, err error) {
+	g := newGuard(a.alloc, len(r.value))
 	defer func() {
 		if p := recover(); p != nil { // the decoder of broken bytes
-			err = flow.Dataf("arrow_ipc: message of %d bytes is broken: %v", len(value), p)
+			err = flow.Dataf("arrow_ipc: message of %d bytes is broken: %v", len(r.value), p)
 		}
 		if err != nil {
 			releaseAll(out)
@@ -125,24 +135,55 @@ func readMessage(alloc memory.Allocator, schema *arrow.Schema, value []byte) (ou
 		}
 		g.done(err != nil)
 	}()
-	return readStream(g, schema, value)
+	if err := verifyStream(r.value); err != nil {
+		return nil, flow.Dataf("arrow_ipc: message of %d bytes is broken: %w", len(r.value), err)
+	}
+	if out, err = a.view(r); errors.Is(err, errNotViewed) {
+		out, err = a.decode(g, r.value)
+	}
+	return out, err
 }
 
-func readStream(alloc memory.Allocator, schema *arrow.Schema, value []byte) (out []arrow.Record, err error) {
-	if err := verifyStream(value); err != nil {
-		return nil, flow.Dataf("arrow_ipc: message of %d bytes is broken: %w", len(value), err)
+// view makes records that are views of the message; errNotViewed says that it has something else than that allows.
+func (a *arrowPayloads) view(r *krecord) (out []arrow.Record, err error) {
+	meta, _, rest, err := cutPart(r.value)
+	if err != nil || a.known.meta == nil || !bytes.Equal(meta, a.known.meta) || !a.known.view {
+		return nil, errNotViewed
 	}
+	for {
+		meta, body, next, err := cutPart(rest)
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err == nil {
+			var rec arrow.Record
+			if rec, err = viewRecord(a.schema, meta, body, r.in); err == nil {
+				out, rest = append(out, rec), next
+				err = verifyColumns(rec)
+			}
+		}
+		if errors.Is(err, errNotViewed) {
+			releaseAll(out)
+			return nil, err
+		}
+		if err != nil {
+			return out, flow.Dataf("arrow_ipc: batch %d of the message: %w", len(out), err)
+		}
+	}
+}
+
+// decode reads a message through the library, and remembers its schema.
+func (a *arrowPayloads) decode(alloc memory.Allocator, value []byte) (out []arrow.Record, err error) {
 	rd, err := ipc.NewReaderFromMessageReader(&messageParts{rest: value}, ipc.WithAllocator(alloc))
 	if err != nil {
 		return nil, flow.Dataf("arrow_ipc: want an Arrow IPC stream, got %d bytes: %w", len(value), err)
 	}
 	defer rd.Release()
-	pick, err := matchColumns(rd.Schema(), schema)
-	if err != nil {
+	if err := a.learn(rd.Schema(), value); err != nil {
 		return nil, err
 	}
 	for rd.Next() {
-		rec, err := pick.apply(alloc, rd.Record())
+		rec, err := a.known.pick.apply(alloc, rd.Record())
 		if err != nil {
 			return out, err
 		}
@@ -155,6 +196,21 @@ func readStream(alloc memory.Allocator, schema *arrow.Schema, value []byte) (out
 		return out, flow.Dataf("arrow_ipc: batch %d of the message: %w", len(out), rd.Err())
 	}
 	return out, nil
+}
+
+// learn matches the schema of a message, unless it is that of the message before.
+func (a *arrowPayloads) learn(got *arrow.Schema, value []byte) error {
+	meta, _, _, err := cutPart(value)
+	if err == nil && a.known.meta != nil && bytes.Equal(meta, a.known.meta) {
+		return nil
+	}
+	a.known = knownSchema{}
+	pick, err := matchColumns(got, a.schema)
+	if err != nil {
+		return err
+	}
+	a.known = knownSchema{meta: bytes.Clone(meta), pick: pick, view: pick.same && viewable(got)}
+	return nil
 }
 
 // columnPick says which column of a message fills each column of the schema, -1 for none.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/sluice-stream/sluice/flow"
+	"github.com/sluice-stream/sluice/internal/payload"
 )
 
 // streamOf writes an IPC stream of batches with the numbers [from, to) in column n and their names in s.
@@ -110,7 +112,7 @@ func TestArrowMessagesWhoseSchemaChanges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := packRows(rec, 0, rec.NumRows())
+		out, err := payload.Pack(rec, 0, rec.NumRows())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,17 +172,82 @@ func TestReadMessageAnyByteFlipped(t *testing.T) {
 	}
 }
 
+// tryMessage reads b through the library, and as a view where its schema is the usual one: rows or ErrData, and
+// where both have rows, the same.
 func tryMessage(t *testing.T, schema *arrow.Schema, b []byte) {
 	alloc := memory.NewCheckedAllocator(memory.NewGoAllocator())
-	recs, err := readMessage(alloc, schema, b)
-	if err != nil && !errors.Is(err, flow.ErrData) {
-		t.Fatalf("want ErrData, got %v", err)
+	usual := streamOf(t, [2]int{0, 1})
+	var texts [2][]string
+	for i, view := range []bool{false, true} {
+		a := &arrowPayloads{alloc: alloc, schema: schema}
+		if view {
+			recs, err := a.read(&krecord{value: usual})
+			if err != nil || !a.known.view && viewsAnywhere {
+				t.Fatal("the usual message cannot be viewed", err)
+			}
+			releaseAll(recs)
+		}
+		recs, err := a.read(&krecord{value: b})
+		if err != nil && !errors.Is(err, flow.ErrData) {
+			t.Fatalf("want ErrData, got %v", err)
+		}
+		for _, r := range recs {
+			texts[i] = append(texts[i], rowsAsText(r)...) // every value can be looked at
+		}
+		releaseAll(recs)
 	}
-	for _, r := range recs {
-		rowsAsText(r) // every value can be looked at
-	}
-	releaseAll(recs)
 	alloc.AssertSize(t, 0)
+	if texts[0] != nil && texts[1] != nil && !slices.Equal(texts[0], texts[1]) {
+		t.Fatalf("the library reads %q, the view is %q", texts[0], texts[1])
+	}
+}
+
+// TestViewsOfEveryType compares views with what the library decodes, and looks whether their answer is given back.
+func TestViewsOfEveryType(t *testing.T) {
+	list := arrow.ListOf(arrow.PrimitiveTypes.Float32)
+	pair := arrow.StructOf(arrow.Field{Name: "a", Type: arrow.BinaryTypes.String, Nullable: true}, arrow.Field{Name: "b", Type: list, Nullable: true})
+	var fields []arrow.Field
+	for i, typ := range []arrow.DataType{
+		arrow.FixedWidthTypes.Boolean, arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Uint16, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Float64,
+		arrow.FixedWidthTypes.Timestamp_us, arrow.FixedWidthTypes.Date32, arrow.BinaryTypes.String, arrow.BinaryTypes.Binary, list, pair,
+		arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Int32), arrow.ListOf(pair),
+	} {
+		fields = append(fields, arrow.Field{Name: fmt.Sprint("c", i), Type: typ, Nullable: true})
+	}
+	schema := arrow.NewSchema(fields, nil)
+	rows := `[{"c0":true,"c1":-1,"c2":7,"c3":-9,"c4":2.5,"c5":"2026-01-02 03:04:05","c6":"2026-01-02","c7":"x","c8":"eA==","c9":[1,null,3],"c10":{"a":"q","b":[]},"c11":[1,2],"c12":[{"a":"z","b":[4]}]},
+		{}, {"c0":false,"c7":"","c9":[],"c10":{"a":null,"b":null},"c11":null,"c12":[]}]`
+	rec, _, err := array.RecordFromJSON(memory.DefaultAllocator, schema, strings.NewReader(rows))
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := payload.Pack(rec, 0, rec.NumRows())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &arrowPayloads{alloc: memory.DefaultAllocator, schema: schema}
+	want, err := a.read(&krecord{value: value})
+	if err != nil || len(want) != 1 || !array.RecordEqual(want[0], rec) {
+		t.Fatal("the library reads it otherwise", err)
+	}
+	for shift := range 9 { // at any address
+		pool := &bufferPool{}
+		b := pool.get(pooledFrom)
+		at := b.b[shift : shift+len(value)]
+		copy(at, value)
+		got, err := a.view(&krecord{value: at, in: b})
+		if err != nil || len(got) != 1 || !array.RecordEqual(got[0], rec) {
+			t.Fatalf("shift %d: %v, %v", shift, got, err)
+		}
+		b.release()
+		if len(pool.free) != 0 {
+			t.Fatal("the answer was given back while a view of it was in use")
+		}
+		releaseAll(got)
+		if len(pool.free) != 1 {
+			t.Fatal("the answer was not given back")
+		}
+	}
 }
 
 // FuzzReadMessage: whatever the bytes, the answer is rows or ErrData, and no buffer is forgotten.

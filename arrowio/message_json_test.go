@@ -2,12 +2,13 @@ package arrowio
 
 import (
 	"encoding/json"
-	"math"
 	"strings"
 	"testing"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"github.com/sluice-stream/sluice/internal/payload"
 )
 
 func TestJSONRowsEveryType(t *testing.T) {
@@ -27,14 +28,14 @@ func TestJSONRowsEveryType(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rec.Release()
-	w, err := newJSONRows(rec)
+	w, err := payload.NewJSON(rec)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dec := newJSONDecoder(env.Alloc, schema)
 	defer dec.Release()
 	for i := range 2 {
-		line := w.append(nil, i)
+		line := w.Append(nil, i)
 		if !json.Valid(line) {
 			t.Fatalf("row %d is no JSON: %s", i, line)
 		}
@@ -46,21 +47,5 @@ func TestJSONRowsEveryType(t *testing.T) {
 	defer back.Release()
 	if !array.RecordEqual(back, rec) {
 		t.Fatalf("want %v, got %v", rec, back)
-	}
-}
-
-func TestJSONRowsNotANumber(t *testing.T) {
-	env := kafkaEnv(t, nil)
-	b := array.NewFloat64Builder(env.Alloc)
-	b.AppendValues([]float64{math.NaN(), math.Inf(-1), 1e300}, nil)
-	rec := tableOf(t, env.Alloc, map[string]arrow.Array{"x": b.NewArray()})
-	w, err := newJSONRows(rec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []string{`{"x":null}`, `{"x":null}`, `{"x":1e+300}`} {
-		if got := string(w.append(nil, i)); got != want {
-			t.Errorf("want %s, got %s", want, got)
-		}
 	}
 }

@@ -1,7 +1,9 @@
 package flow
 
 import (
+	"context"
 	"log/slog"
+	"net"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
@@ -16,9 +18,13 @@ type Env struct {
 	Log      *slog.Logger
 	FS       vfs.FS          // for every file that is written
 	Fresh    bool            // the user said to start over: what an earlier run left may be removed
+	Dial     Dial            // for every connection; nil: the real network
 	Embedded string          // address of the embedded broker, "" when there is none
 	Reject   func(Rejection) // takes a row that cannot be used; nothing is lost silently
 }
+
+// Dial connects to address, as net.Dialer does.
+type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // EmbeddedBroker is the name by which a broker list means Env.Embedded.
 const EmbeddedBroker = "embedded"

@@ -112,8 +112,7 @@ type Arbiter interface {
 	// saved at its barrier, as a part (state.ReadPart). An error means that it may not become visible; a member
 	// that was fenced off gets one of class ErrTransient and starts over from what was decided.
 	Decide(ctx context.Context, id CheckpointID, saved []byte) error
-	// Decided is called before anything is restored and opened; newest is the newest checkpoint that was written,
-	// not 0. It returns the one that counts: newest, or one before it when Decide(newest) never came through.
+	// Decided is called before Open, with the state of the newest checkpoint that was written restored. It returns the one that counts: newest, or one before it when Decide(newest) never came through.
 	Decided(ctx context.Context, env Env, newest CheckpointID) (CheckpointID, error)
 }
 
@@ -144,7 +143,8 @@ type Subscriber interface {
 	Due(id CheckpointID, final bool) bool // whether this checkpoint publishes
 }
 
-// Reporter is an operator that measures. Report may be called between any two records.
+// Reporter is an operator, or a source, that measures. An operator's Report may be called between any two records, a
+// source's at any time and from another goroutine than Next.
 type Reporter interface{ Report() Report }
 
 // Report is what an operator found so far.

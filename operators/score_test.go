@@ -25,12 +25,17 @@ func checkpoint(t *testing.T, parts map[string]flow.Stateful) string {
 	dir := t.TempDir()
 	s := state.NewStore(vfs.OS{}, dir, 1)
 	m := &state.Manifest{Pipeline: "p", Checkpoint: 3, Identity: []byte("{}")}
+	var all []*state.Captured
 	for name, c := range parts {
-		p, err := s.Put(name, c)
+		p, err := s.Capture(name, c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.Parts = append(m.Parts, p)
+		all = append(all, p)
+	}
+	var err error
+	if m.Parts, err = s.Write(t.Context(), all); err != nil {
+		t.Fatal(err)
 	}
 	if err := s.Publish(m); err != nil {
 		t.Fatal(err)

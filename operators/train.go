@@ -40,6 +40,7 @@ type TrainConfig struct {
 	Epochs    EpochsConfig                  `yaml:"epochs" doc:"batch mode, for bounded inputs: max passes over the rows, with splits and early stopping; not given: online, one pass"`
 	Output    string                        `yaml:"output" doc:"name of the column with the predicted probability"`
 	Window    int                           `yaml:"window" doc:"newest rows that the windowed metrics look at, >= 1"`
+	Delayed   *DelayedConfig                `yaml:"delayed" doc:"for rows that come twice, as from the source label_join: once when they happen, and again (_matured true) with their label"`
 }
 
 // DefaultTrain is every setting that has a default.
@@ -89,6 +90,7 @@ type Train struct {
 	label   int // column
 	labels  []float32
 	online  online
+	delayed *delayed // rows come twice; nil: once
 	fitting fitting
 	metrics *eval.Prequential
 	trained int64
@@ -138,8 +140,8 @@ func (t *Train) Bind(in *arrow.Schema) (*arrow.Schema, error) {
 		errs = append(errs, check.Violation{Key: "label", Want: "a column of bool or numbers", Got: in.Field(t.label).Type.String(),
 			Hint: "derive one first, such as " + t.cfg.Label + "_is: " + t.cfg.Label + ` == "yes"`})
 	}
-	errs = append(errs, check.Under("fields", t.enc.Bind(in)))
-	added := []arrow.Field{{Name: t.cfg.Output, Type: arrow.PrimitiveTypes.Float32}}
+	errs = append(errs, check.Under("fields", t.enc.Bind(in)), t.bindDelayed(in))
+	added := []arrow.Field{{Name: t.cfg.Output, Type: arrow.PrimitiveTypes.Float32, Nullable: t.delayed != nil}}
 	if t.cfg.batchMode() {
 		added = append(added, arrow.Field{Name: splitColumn, Type: arrow.BinaryTypes.String, Nullable: true})
 	}
@@ -174,16 +176,25 @@ func (t *Train) Process(ctx context.Context, rec arrow.Record, emit flow.Emit) e
 		return err
 	}
 	var err error
-	if t.cfg.batchMode() {
+	switch {
+	case t.cfg.batchMode():
 		err = t.passOver(rec, emit)
-	} else {
+	case t.delayed != nil:
+		err = t.usable(rec, true, func(r arrow.Record, labels []float32) error { return t.feedDelayed(r, labels, emit) })
+	default:
 		err = t.usable(rec, true, func(r arrow.Record, labels []float32) error { return t.feed(r, labels, emit) })
 	}
 	return t.classed(err)
 }
 
-// Flush trains on what is held as a smaller batch and emits it.
-func (t *Train) Flush(_ context.Context, emit flow.Emit) error { return t.classed(t.step(emit)) }
+// Flush trains on what is held as a smaller batch and emits it. Of rows that come twice it predicts what is held; what
+// is learned waits for its whole batch.
+func (t *Train) Flush(_ context.Context, emit flow.Emit) error {
+	if t.delayed != nil {
+		return t.classed(t.stepDelayed(emit))
+	}
+	return t.classed(t.step(emit))
+}
 
 // Close lets go of what is held when a run ends early.
 func (t *Train) Close() error {

@@ -128,6 +128,9 @@ func (t *Train) usable(rec arrow.Record, say bool, f func(rec arrow.Record, labe
 }
 
 func (t *Train) reject(rec arrow.Record, row int) {
+	if t.delayed != nil {
+		t.delayed.forget(rec, row)
+	}
 	got := rec.Column(t.label).ValueStr(row)
 	if _, err := strconv.ParseFloat(got, 64); err != nil {
 		got = strconv.Quote(got)

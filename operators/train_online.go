@@ -198,7 +198,7 @@ func (t *Train) emitDone(emit flow.Emit) error {
 	}
 	for i := range n {
 		h := o.queue[i]
-		col := floatColumn(t.env, h.scores)
+		col := t.scoreColumn(h.scores)
 		out := withColumns(t.out, h.rec, col)
 		col.Release()
 		err := emit(out)
@@ -223,6 +223,21 @@ func (o *online) drop() {
 		}
 	}
 	*o = online{}
+}
+
+// scoreColumn is floatColumn, with null for the rows that come again without their score.
+func (t *Train) scoreColumn(scores []float32) arrow.Array {
+	if t.delayed == nil {
+		return floatColumn(t.env, scores)
+	}
+	b := array.NewFloat32Builder(t.env.Alloc)
+	defer b.Release()
+	valid := make([]bool, len(scores))
+	for i, s := range scores {
+		valid[i] = s == s
+	}
+	b.AppendValues(scores, valid)
+	return b.NewArray()
 }
 
 func floatColumn(env flow.Env, values []float32) arrow.Array {

@@ -16,7 +16,9 @@ func (t *Train) Report() flow.Report {
 	} else {
 		t.reportOnline(&r)
 	}
-	if t.blank > 0 {
+	if t.delayed != nil {
+		t.delayed.report(&r)
+	} else if t.blank > 0 {
 		r.Notes = append(r.Notes, fmt.Sprintf("%d rows without a label were scored, not learned", t.blank))
 	}
 	return r

@@ -2,8 +2,8 @@ package operators
 
 import "github.com/sluice-stream/sluice/flow"
 
-// Walk saves and restores all that training needs to go on. Nothing is held between two barriers' flushes, so no
-// rows are part of it, except in batch mode the encoded data set.
+// Walk saves and restores all that training needs to go on. A flush at each barrier leaves no rows to be part of it,
+// except encoded: in batch mode the data set, and of rows that come twice those that wait.
 func (t *Train) Walk(v flow.Visitor) {
 	t.walkSettings(v)
 	t.walkVocabulary(v)
@@ -17,6 +17,9 @@ func (t *Train) Walk(v flow.Visitor) {
 		t.walkFitting(v.Scope("epochs"))
 	} else {
 		t.metrics.Walk(v.Scope("metrics"))
+	}
+	if t.delayed != nil {
+		t.walkDelayed(v.Scope("delayed"))
 	}
 	if t.fitting.fit != nil {
 		t.fitting.fit.Walk(v.Scope(learnScope))

@@ -52,6 +52,19 @@ func (g *graph) repeats(name string) bool {
 	return name == sourcePart
 }
 
+// place is where a component stands in the way of a row: the source 0, then the operators, then all else.
+func (g *graph) place(name string) int {
+	if name == sourcePart {
+		return 0
+	}
+	for i, s := range g.stages {
+		if s.name == name {
+			return i + 1
+		}
+	}
+	return len(g.stages) + 1
+}
+
 // build makes every component; its error holds the errors of all of them.
 func (p *Pipeline) build() (*graph, error) {
 	g := &graph{Pipeline: p, last: -1}

@@ -21,12 +21,14 @@ type chain struct {
 	read   *reader
 	emits  []flow.Emit // emits[i] hands a record to stage i; the last one to the sinks
 	ctx    context.Context
-	id     flow.CheckpointID // of the newest checkpoint
+	id     flow.CheckpointID // of the newest checkpoint, which may be under way
 	rows   int64
 	pass   int
 	reject rejects
 	watch  *watcher
 	result *Result
+
+	underway *underway // nil when every checkpoint is settled
 }
 
 // wire makes the emit functions once, so that no record costs a closure.
@@ -57,10 +59,22 @@ func (c *chain) toSinks(rec arrow.Record) error {
 func (c *chain) run(ctx context.Context) error {
 	c.ctx = ctx
 	c.wire()
+	err := c.consume()
+	if err != nil {
+		return c.wind(err)
+	}
+	c.watch.progress(c, true)
+	return nil
+}
+
+func (c *chain) consume() error {
 	for {
-		it, ok := <-c.read.out
+		it, ok, err := c.next()
+		if err != nil {
+			return err
+		}
 		if !ok {
-			return ctx.Err() // the reader failed or was stopped; its error says why
+			return c.ctx.Err() // the reader failed or was stopped; its error says why
 		}
 		if it.err != nil {
 			return it.err
@@ -71,15 +85,36 @@ func (c *chain) run(ctx context.Context) error {
 		if !it.eof {
 			continue
 		}
-		again, err := c.endOfPass(it)
-		if err != nil {
+		again, err := c.endOfPass()
+		if err != nil || !again {
 			return err
 		}
-		if !again {
-			c.watch.progress(c, true)
-			return nil
+		if err := c.settle(c.ctx); err != nil {
+			return err
 		}
 		c.read.rewind <- struct{}{}
+	}
+}
+
+// next waits for an item, and settles a checkpoint as soon as it is written.
+func (c *chain) next() (it item, ok bool, err error) {
+	for {
+		select { // first the checkpoint, so that the order does not depend on chance where both are there
+		case w := <-c.settled():
+			if err := c.conclude(c.ctx, w); err != nil {
+				return it, false, err
+			}
+			continue
+		default:
+		}
+		select {
+		case w := <-c.settled():
+			if err := c.conclude(c.ctx, w); err != nil {
+				return it, false, err
+			}
+		case it, ok = <-c.read.out:
+			return it, ok, nil
+		}
 	}
 }
 
@@ -90,7 +125,7 @@ func (c *chain) take(it item) error {
 	}
 	c.rows = it.rows
 	for _, r := range it.rejected {
-		c.refuse(r, true)
+		c.refuse(r, 0, true)
 	}
 	rows := int64(len(it.rejected))
 	if it.rec != nil && it.rec.NumRows() > 0 {
@@ -100,30 +135,30 @@ func (c *chain) take(it item) error {
 		}
 	}
 	c.reject.seen(rows)
-	if err := c.bury(); err != nil {
+	if err := c.judge(); err != nil {
 		return err
 	}
 	c.watch.progress(c, false)
 	if it.barrier {
-		return c.checkpoint(it.source, false)
+		return c.checkpoint(it, false)
 	}
 	return nil
 }
 
 // refuse takes a row that the source or an operator rejected. Up to the operator that asks for several passes, the
 // later ones meet the same rows again: the first one has told. Behind it there is only the last pass.
-func (c *chain) refuse(r flow.Rejection, again bool) {
+func (c *chain) refuse(r flow.Rejection, by int, again bool) {
 	if again && c.pass > 0 {
 		return
 	}
 	if r.Topic == "" {
 		r.Topic = c.origin
 	}
-	c.reject.add(r)
+	c.reject.add(r, by)
 }
 
 // endOfPass finishes a pass over the input and says whether the source is to start over.
-func (c *chain) endOfPass(it item) (again bool, err error) {
+func (c *chain) endOfPass() (again bool, err error) {
 	if err := c.flush(); err != nil {
 		return false, err
 	}
@@ -138,7 +173,7 @@ func (c *chain) endOfPass(it item) (again bool, err error) {
 		c.watch.progress(c, true)
 		switch phase {
 		case flow.Again:
-			if err := c.checkpoint(it.source, false); err != nil {
+			if err := c.checkpoint(item{}, false); err != nil {
 				return false, err
 			}
 			continue
@@ -153,7 +188,7 @@ func (c *chain) endOfPass(it item) (again bool, err error) {
 		}
 		break
 	}
-	return false, c.checkpoint(it.source, true)
+	return false, c.checkpoint(item{}, true)
 }
 
 // flush finishes the rows that operators hold, in order.
@@ -168,42 +203,6 @@ func (c *chain) flush() error {
 		}
 	}
 	return c.bury()
-}
-
-// checkpoint saves everything at once: state, then what the sinks hold, then the manifest; then sinks commit.
-func (c *chain) checkpoint(source []byte, final bool) error {
-	began := time.Now()
-	if !final {
-		if err := c.flush(); err != nil {
-			return err
-		}
-	}
-	id := c.id + 1
-	if err := c.publish(id, final); err != nil {
-		return err
-	}
-	for _, s := range c.g.sinks() {
-		if err := s.Prepare(c.ctx, id); err != nil {
-			return err
-		}
-	}
-	if err := c.save(id, source, final); err != nil {
-		return err
-	}
-	c.id = id
-	c.result.Checkpoints++
-	for _, s := range c.g.sinks() {
-		if err := retry(c.ctx, func() error { return s.Commit(c.ctx, id) }); err != nil {
-			return err
-		}
-	}
-	if c.store != nil {
-		if err := c.stored(c.store.Sweep()); err != nil {
-			return err
-		}
-	}
-	c.watch.checkpoint(id, c.rows, time.Since(began))
-	return nil
 }
 
 // publish hands operators' tables to the sinks that take them.

@@ -13,13 +13,21 @@ import (
 	"github.com/sluice-stream/sluice/internal/state"
 )
 
-// rejects counts rejected rows and holds those that are not written yet.
+// rejects counts rejected rows and holds those of the checkpoint that is due next. They are written there, those
+// of the source first, then those of each operator: in which order they came depends on how records were cut.
 type rejects struct {
-	waiting []flow.Rejection
+	waiting []refused
 	total   int64
+	judged  int64 // of the total
 	fresh   int64 // not in the window yet
 	window  state.Window
 	reasons map[string]int64
+}
+
+// refused is a rejected row, and which component refused it: the feed and the source are 0, operators follow.
+type refused struct {
+	flow.Rejection
+	by int
 }
 
 const (
@@ -30,8 +38,8 @@ const (
 	reasonsShown  = 3
 )
 
-func (r *rejects) add(rej flow.Rejection) {
-	r.waiting = append(r.waiting, rej)
+func (r *rejects) add(rej flow.Rejection, by int) {
+	r.waiting = append(r.waiting, refused{rej, by})
 	r.total++
 	r.fresh++
 	if r.reasons == nil {
@@ -52,6 +60,13 @@ func (r *rejects) resume(m *state.Manifest) {
 	if len(m.Window.Rows) == windowBuckets && len(m.Window.Rejected) == windowBuckets {
 		r.window = m.Window
 	}
+}
+
+// copied is the window as it stands now.
+func (r *rejects) copied() state.Window {
+	w := r.window
+	w.Rows, w.Rejected = slices.Clone(w.Rows), slices.Clone(w.Rejected)
+	return w
 }
 
 // seen moves the window over some rows, of which those that are fresh were rejected. Where among them is not
@@ -116,22 +131,32 @@ func (r *rejects) top() string {
 	return strings.Join(out, "; ")
 }
 
-// bury writes the waiting rejections to the dead letters.
-func (c *chain) bury() error {
-	if len(c.reject.waiting) == 0 {
+// judge stops the run when rows are rejected that have nowhere to go, or too many of them.
+func (c *chain) judge() error {
+	if len(c.reject.waiting) == 0 || c.reject.judged == c.reject.total {
 		return nil
 	}
+	c.reject.judged = c.reject.total
 	if c.g.dead == nil {
-		r := c.reject.waiting[0]
+		r := c.reject.waiting[0].Rejection
 		return flow.Dataf("%s: %s rejected a row at %s, and there is nowhere to put it; declare dead_letter: {parquet: {path: out/rejected}}", r.Reason, r.Stage, place(r))
 	}
+	return c.reject.verdict(c.g.MaxRejected, false)
+}
+
+// bury writes the waiting rejections to the dead letters.
+func (c *chain) bury() error {
+	if err := c.judge(); err != nil || len(c.reject.waiting) == 0 {
+		return err
+	}
+	slices.SortStableFunc(c.reject.waiting, func(a, b refused) int { return a.by - b.by })
 	rec := rejectionRecord(c.env.Alloc, c.reject.waiting)
 	defer rec.Release()
 	c.reject.waiting = c.reject.waiting[:0]
 	if err := c.g.dead.Write(c.ctx, rec); err != nil {
 		return fmt.Errorf("dead_letter: %w", err)
 	}
-	return c.reject.verdict(c.g.MaxRejected, false)
+	return nil
 }
 
 func place(r flow.Rejection) string {
@@ -148,7 +173,7 @@ func place(r flow.Rejection) string {
 	return topic
 }
 
-func rejectionRecord(alloc memory.Allocator, rs []flow.Rejection) arrow.Record {
+func rejectionRecord(alloc memory.Allocator, rs []refused) arrow.Record {
 	b := array.NewRecordBuilder(alloc, flow.RejectionSchema)
 	defer b.Release()
 	for _, r := range rs {

@@ -36,7 +36,7 @@ func (p *Pipeline) at(key string) string {
 
 // CheckpointSettings say where and how often state is saved.
 type CheckpointSettings struct {
-	Path  string `yaml:"path" resume:"free" doc:"folder of the checkpoints"`
+	Path  string `yaml:"path" resume:"free" doc:"folder of the checkpoints, or a place in an object store: s3://bucket/prefix"`
 	Every Every  `yaml:"every" doc:"distance of barriers: {rows: N} or {seconds: T}"`
 	Keep  int    `yaml:"keep" resume:"free" doc:"how many checkpoints are kept, >= 1"`
 }

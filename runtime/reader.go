@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,11 +17,12 @@ import (
 type item struct {
 	rec      arrow.Record // may be nil
 	rejected []flow.Rejection
-	barrier  bool   // a checkpoint is due here
-	eof      bool   // the input ended
-	err      error  // the input cannot be read on
-	source   []byte // state of the source behind this item, with barrier and eof
-	rows     int64  // delivered in this pass, this item included
+	barrier  bool            // a checkpoint is due here
+	demanded bool            // and the source waits for it
+	eof      bool            // the input ended
+	err      error           // the input cannot be read on
+	source   *state.Captured // state of the source behind this item, with a barrier
+	rows     int64           // delivered in this pass, this item included
 }
 
 const (
@@ -33,15 +33,19 @@ const (
 // reader pulls the source in a goroutine of its own.
 type reader struct {
 	source  flow.Source
+	store   *state.Store // nil without checkpoints
 	every   Every
 	rows    int64
 	out     chan item
 	rewind  chan struct{}
+	free    chan struct{}    // holds a token while no barrier is on its way or unsettled
 	pending []flow.Rejection // of the call to Next under way
 }
 
-func newReader(s flow.Source, every Every, rows int64) *reader {
-	return &reader{source: s, every: every, rows: rows, out: make(chan item, queueRecords), rewind: make(chan struct{})}
+func newReader(s flow.Source, store *state.Store, every Every) *reader {
+	r := &reader{source: s, store: store, every: every, out: make(chan item, queueRecords), rewind: make(chan struct{}), free: make(chan struct{}, 1)}
+	r.free <- struct{}{}
+	return r
 }
 
 func (r *reader) reject(rej flow.Rejection) { r.pending = append(r.pending, rej) }
@@ -96,7 +100,12 @@ func (r *reader) pass(ctx context.Context) error {
 		since += n
 		due := r.every.Rows > 0 && since >= r.every.Rows ||
 			r.every.Seconds > 0 && since > 0 && time.Since(last).Seconds() >= r.every.Seconds
-		if err := r.send(ctx, item{rec: rec, rejected: r.take(), barrier: due}); err != nil {
+		demanded := false
+		if d, ok := r.source.(flow.Demander); ok {
+			demanded = d.BarrierDue()
+		}
+		due = due || demanded
+		if err := r.send(ctx, item{rec: rec, rejected: r.take(), barrier: due, demanded: demanded}); err != nil {
 			return err
 		}
 		if due {
@@ -134,20 +143,50 @@ func (r *reader) take() []flow.Rejection {
 
 func (r *reader) send(ctx context.Context, it item) error {
 	it.rows = r.rows
-	if s, ok := r.source.(flow.Stateful); ok && (it.barrier || it.eof) {
-		var buf bytes.Buffer
-		if err := state.WritePart(&buf, s); err != nil {
-			return err
+	err := r.mark(ctx, &it)
+	if err == nil {
+		select {
+		case r.out <- it:
+		case <-ctx.Done():
+			err = ctx.Err()
 		}
-		it.source = buf.Bytes()
 	}
-	select {
-	case r.out <- it:
-		return nil
-	case <-ctx.Done():
+	if err != nil {
 		if it.rec != nil {
 			it.rec.Release()
 		}
+		return err
+	}
+	if it.demanded {
+		return r.await(ctx)
+	}
+	return nil
+}
+
+// mark puts the state of the source into a barrier, as soon as the one before is settled: what has changed is
+// told by comparison with it.
+func (r *reader) mark(ctx context.Context, it *item) (err error) {
+	if !it.barrier {
+		return nil
+	}
+	select {
+	case <-r.free:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s, ok := r.source.(flow.Stateful); ok && r.store != nil {
+		it.source, err = r.store.Capture(sourcePart, s)
+	}
+	return err
+}
+
+// await returns when the barrier that was sent is settled.
+func (r *reader) await(ctx context.Context) error {
+	select {
+	case <-r.free:
+		r.free <- struct{}{}
+		return nil
+	case <-ctx.Done():
 		return ctx.Err()
 	}
 }

@@ -20,10 +20,11 @@ type Result struct {
 	Baselines   map[string]map[string]float64 `json:"baselines"`
 	Gate        map[string]float64            `json:"gate,omitempty"`
 	Notes       []string                      `json:"notes,omitempty"`
-	Checkpoints int64                         `json:"checkpoints"`  // taken by this run
-	ResumedFrom uint64                        `json:"resumed_from"` // 0: from the start
-	StateHash   string                        `json:"state_hash"`   // of the operators' state at the end
-	Finished    bool                          `json:"finished"`     // an earlier run had finished: this one did nothing
+	Checkpoints int64                         `json:"checkpoints"`     // taken by this run
+	Pause       float64                       `json:"longest_pause_s"` // of the rows, for a checkpoint
+	ResumedFrom uint64                        `json:"resumed_from"`    // 0: from the start
+	StateHash   string                        `json:"state_hash"`      // of the operators' state at the end
+	Finished    bool                          `json:"finished"`        // an earlier run had finished: this one did nothing
 }
 
 func (r *Result) fill(rows, rejected int64, rep flow.Report) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
@@ -25,6 +26,7 @@ type Options struct {
 	ProgressEvery time.Duration    // between two looks of the observer, default half a second
 	Log           *slog.Logger     // default: discard
 	FS            vfs.FS           // default: the real one
+	Dial          flow.Dial        // default: the real network
 	Alloc         memory.Allocator // default: Go's
 }
 
@@ -62,16 +64,25 @@ func Run(ctx context.Context, p *Pipeline, o Options) (*Result, error) {
 	return r.result, errors.Join(err, g.close())
 }
 
-// openStore returns the store of checkpoints, nil when the pipeline has none, locked against a second run.
+// openStore returns the store of checkpoints, nil when the pipeline has none, locked against a second run. In an
+// object store there is no lock: there the second run that would write a checkpoint finds it taken.
 func openStore(p *Pipeline, o Options) (*state.Store, func(), error) {
 	if p.Checkpoint == nil {
 		return nil, func() {}, nil
 	}
-	unlock, err := lockDir(p.Checkpoint.Path)
+	path := p.Checkpoint.Path
+	if strings.Contains(path, "://") {
+		fs, dir, err := vfs.Open(path)
+		if err != nil {
+			return nil, nil, flow.Classify(flow.ErrConfig, fmt.Errorf("%s: %w", p.at("checkpoint.path"), err))
+		}
+		return state.NewStore(fs, dir, p.Checkpoint.Keep), func() {}, nil
+	}
+	unlock, err := lockDir(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", p.at("checkpoint.path"), err)
 	}
-	return state.NewStore(o.FS, p.Checkpoint.Path, p.Checkpoint.Keep), unlock, nil
+	return state.NewStore(o.FS, path, p.Checkpoint.Keep), unlock, nil
 }
 
 type run struct {
@@ -88,7 +99,10 @@ func (r *run) execute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	env := flow.Env{Pipeline: r.Name, Seed: r.Seed, Alloc: r.opts.Alloc, Log: r.opts.Log, FS: r.opts.FS, Fresh: r.opts.Fresh}
+	env := flow.Env{Pipeline: r.Name, Seed: r.Seed, Alloc: r.opts.Alloc, Log: r.opts.Log, FS: r.opts.FS, Dial: r.opts.Dial, Fresh: r.opts.Fresh}
+	if from, err = r.decided(ctx, env, from); err != nil {
+		return err
+	}
 	if from == nil || !from.Final {
 		stop, err := r.feed(ctx, &env, from == nil)
 		if err != nil {
@@ -100,7 +114,7 @@ func (r *run) execute(ctx context.Context) error {
 	if o, ok := r.source.(flow.Originator); ok {
 		c.origin = o.Origin()
 	}
-	c.read = newReader(r.source, r.every(), 0)
+	c.read = newReader(r.source, r.store, r.every())
 	if from != nil && from.Final {
 		return r.finished(ctx, env, from, c)
 	}
@@ -111,7 +125,7 @@ func (r *run) execute(ctx context.Context) error {
 		return err
 	}
 	for _, rej := range r.unfed {
-		c.reject.add(rej)
+		c.reject.add(rej, 0)
 	}
 	if err := r.recover(ctx, from, c); err != nil {
 		return err
@@ -156,12 +170,34 @@ func (r *run) newest() (*state.Checkpoint, error) {
 	return from, r.sameIdentity(from.Identity)
 }
 
+// decided goes back to the newest checkpoint that counts, where the source settles that with others.
+func (r *run) decided(ctx context.Context, env flow.Env, from *state.Checkpoint) (*state.Checkpoint, error) {
+	a, ok := r.source.(flow.Arbiter)
+	if from == nil || !ok {
+		return from, nil
+	}
+	if err := restore(from, sourcePart, r.source); err != nil { // it may be known there by a name that it keeps
+		return nil, err
+	}
+	id, err := a.Decided(ctx, env, flow.CheckpointID(from.Checkpoint))
+	if err != nil {
+		return nil, openError(r.Source, err)
+	}
+	if uint64(id) == from.Checkpoint {
+		return from, nil
+	}
+	if err := r.store.Forget(uint64(id)); err != nil {
+		return nil, flow.Disk("cannot take back a checkpoint in", r.Checkpoint.Path, err)
+	}
+	return r.newest()
+}
+
 // rejecter hands each component the place for its rejected rows. The reader's travel with its items, all others
 // are the chain's.
 func (c *chain) rejecter() func(stage string) func(flow.Rejection) {
 	return func(stage string) func(flow.Rejection) {
-		again := c.g.repeats(stage)
-		add := func(r flow.Rejection) { c.refuse(r, again) }
+		again, by := c.g.repeats(stage), c.g.place(stage)
+		add := func(r flow.Rejection) { c.refuse(r, by, again) }
 		if stage == sourcePart {
 			stage, add = "source", c.read.reject
 		}

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sluice-stream/sluice/flow"
+	_ "github.com/sluice-stream/sluice/internal/vfs/bucket" // mem://
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -294,6 +295,29 @@ func TestSecondRunIsKeptAway(t *testing.T) {
 	_, err = Run(context.Background(), pipeline(t, file(dir, "{rows: 50}", "{}")), Options{})
 	if err == nil || !strings.Contains(err.Error(), "another run uses these checkpoints") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A run whose checkpoints lie in an object store goes on from there, and a second one beside it is found out.
+func TestCheckpointsInAnObjectStore(t *testing.T) {
+	dir := t.TempDir()
+	text := strings.Replace(file(dir, "{rows: 20000, piece: 100}", "{}"), dir+"/checkpoint", "mem://"+t.Name()+"/prefix", 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	if _, err := Run(ctx, pipeline(t, text), Options{Observer: stopper{cancel}, FS: quick{}}); !errors.Is(err, context.Canceled) {
+		t.Fatalf("want it stopped, got %v", err)
+	}
+	res, err := Run(context.Background(), pipeline(t, text), Options{FS: quick{}})
+	if err != nil || res.ResumedFrom < 3 || res.Rows != 20000 {
+		t.Fatalf("got %+v, %v", res, err)
+	}
+	if res, err = Run(context.Background(), pipeline(t, text), Options{FS: quick{}}); err != nil || !res.Finished {
+		t.Errorf("got %+v, %v", res, err)
+	}
+	for path, want := range map[string]string{"s3://": "checkpoint.path: want a bucket", "gone://x/y": "want a path or the URL of an object store"} {
+		_, err := Run(context.Background(), pipeline(t, strings.Replace(text, "mem://"+t.Name()+"/prefix", path, 1)), Options{})
+		if !errors.Is(err, flow.ErrConfig) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: want %q, got %v", path, want, err)
+		}
 	}
 }
 

@@ -188,7 +188,7 @@ func TestCheckpointOfAnotherVersion(t *testing.T) {
 	raw, _ = json.Marshal(m)
 	b.write("checkpoint/manifest-00000002.json", raw)
 	_, err = b.run(text)
-	b.refuses(err, flow.ErrCorrupt, path, "want format version 1, got 99", "--fresh")
+	b.refuses(err, flow.ErrCorrupt, path, "want format version 1 to 2, got 99", "--fresh")
 	res, err := b.run(text, func(o *runtime.Options) { o.Fresh = true })
 	if err != nil {
 		t.Fatal(err)

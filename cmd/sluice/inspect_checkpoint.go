@@ -49,9 +49,13 @@ func inspectManifest(dir, id string) (inspection, error) {
 	if err != nil {
 		return nil, err
 	}
+	parts, err := c.Verify()
+	if err != nil {
+		return nil, err
+	}
 	f := &checkpointFound{
 		Kind: "checkpoint", Path: dir, Pipeline: c.Pipeline, Checkpoint: want, Rows: c.Rows, Rejected: c.Rejected, Pass: c.Pass,
-		Final: c.Final, StateHash: c.StateHash, Verified: true, Parts: c.Parts, Identity: c.Identity,
+		Final: c.Final, StateHash: c.StateHash, Verified: true, Parts: parts, Identity: c.Identity,
 		Others: slices.DeleteFunc(ids, func(i uint64) bool { return i == want }),
 	}
 	if len(c.Report) > 0 {
@@ -73,10 +77,10 @@ func (f *checkpointFound) show(w io.Writer) error {
 		fmt.Fprintf(w, "also here: checkpoints %s\n", strings.Trim(fmt.Sprint(f.Others), "[]"))
 	}
 	fmt.Fprintln(w)
-	t := newTable(w, "part", "bytes", "hash", "file")
-	t.SetColumnConfigs(right(2))
+	t := newTable(w, "part", "base bytes", "deltas", "delta bytes", "content", "base")
+	t.SetColumnConfigs(right(2, 3, 4))
 	for _, p := range f.Parts {
-		t.AppendRow([]any{p.Name, p.Bytes, p.Hash[:min(16, len(p.Hash))], p.File})
+		t.AppendRow([]any{p.Name, p.Bytes, len(p.Deltas), p.DeltaBytes(), p.Content[:min(16, len(p.Content))], p.File})
 	}
 	t.Render()
 	f.showMetrics(w)

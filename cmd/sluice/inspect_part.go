@@ -24,7 +24,7 @@ type partFound struct {
 // partValue is one saved value. Numbers have min, max and mean over the finite elements.
 type partValue struct {
 	Name      string   `json:"name"`
-	Type      string   `json:"type"`
+	Type      string   `json:"type"`   // in a delta: as before, or how many elements have changed
 	Length    int      `json:"length"` // elements, 1 for a single value
 	Value     string   `json:"value,omitempty"`
 	Min       *float64 `json:"min,omitempty"`
@@ -63,6 +63,13 @@ func inspectPart(path string) (inspection, error) {
 
 func valueOf(name string, col arrow.Array) partValue {
 	v := partValue{Name: name, Type: col.DataType().String(), Length: 1}
+	switch a := col.(type) {
+	case *array.Null:
+		v.Type, v.Length = "as before", 0
+		return v
+	case *array.Struct:
+		return changedOf(v, a)
+	}
 	l, ok := col.(*array.LargeList)
 	if !ok {
 		v.Value = col.ValueStr(0)
@@ -73,6 +80,25 @@ func valueOf(name string, col arrow.Array) partValue {
 	if v.Length > 0 && v.Length <= 4 {
 		v.Value = col.ValueStr(0)
 	}
+	v.measure(elements)
+	return v
+}
+
+// changedOf describes the blocks of a list that a delta holds: the figures are those of their elements.
+func changedOf(v partValue, s *array.Struct) partValue {
+	t := s.DataType().(*arrow.StructType)
+	length, lok := t.FieldIdx("length")
+	data, dok := t.FieldIdx("data")
+	if !lok || !dok {
+		return v
+	}
+	n, nok := s.Field(length).(*array.Int64)
+	l, ok := s.Field(data).(*array.LargeList)
+	if !nok || !ok {
+		return v
+	}
+	elements := l.ListValues()
+	v.Type, v.Length = fmt.Sprintf("%d changed of list of %s", elements.Len(), elements.DataType()), int(n.Value(0))
 	v.measure(elements)
 	return v
 }

@@ -103,6 +103,12 @@ func runHere(t *testing.T, bin, dir, text string) runtime.Result {
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("%v\n%s", err, cmd.Stderr)
 	}
+	return reportOf(t, dir)
+}
+
+// reportOf reads what the newest run in dir reported.
+func reportOf(t *testing.T, dir string) runtime.Result {
+	t.Helper()
 	b, err := os.ReadFile(filepath.Join(dir, "report.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -1,40 +1,36 @@
 package state
 
-import (
-	"bytes"
-	"fmt"
+import "fmt"
 
-	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/ipc"
-)
-
-// ReadPart restores c from the bytes of a part.
+// ReadPart restores c from the bytes of a base part.
 func ReadPart(part []byte, c Stateful) error {
-	r, err := ipc.NewFileReader(bytes.NewReader(part))
+	d, err := decode(part)
 	if err != nil {
-		return fmt.Errorf("%w: want an Arrow IPC file: %v", ErrCorrupt, err)
+		return err
 	}
-	defer r.Close()
-	if r.NumRecords() != 1 {
-		return fmt.Errorf("%w: want one record, got %d", ErrCorrupt, r.NumRecords())
+	if d.delta {
+		return fmt.Errorf("%w: want a base, got a delta", ErrCorrupt)
 	}
-	rec, err := r.RecordAt(0)
+	values, err := overlay(nil, d.values, nil)
 	if err != nil {
-		return fmt.Errorf("%w: %v", ErrCorrupt, err)
+		return err
 	}
-	defer rec.Release()
-	in := &loaded{rec: rec, at: map[string]int{}}
-	for i, f := range rec.Schema().Fields() {
-		in.at[f.Name] = i
+	own(values)
+	return restore(values, c)
+}
+
+// restore hands the values to c, which owns them afterwards.
+func restore(values []value, c Stateful) error {
+	in := &loaded{at: make(map[string]*value, len(values))}
+	for i := range values {
+		in.at[values[i].name] = &values[i]
 	}
 	c.Walk(loader{in, ""})
 	return in.err
 }
 
 type loaded struct {
-	rec arrow.Record
-	at  map[string]int
+	at  map[string]*value
 	err error
 }
 
@@ -55,86 +51,76 @@ func (l loader) Scope(name string) Visitor { return loader{l.loaded, l.prefix + 
 
 func (l loader) Visit(name string, ptr any) {
 	name = l.prefix + name
-	i, ok := l.at[name]
-	if !ok {
+	v := l.at[name]
+	if v == nil {
 		l.Fail(fmt.Errorf("%w: %s is missing; the checkpoint is of another version or another pipeline", ErrCorrupt, name))
 		return
 	}
-	if !assign(l.rec.Column(i), ptr) {
-		l.Fail(fmt.Errorf("%w: %s has type %s, want one for %T", ErrCorrupt, name, l.rec.Column(i).DataType(), ptr))
+	if !assign(v, ptr) {
+		l.Fail(fmt.Errorf("%w: %s has type %s, want one for %T", ErrCorrupt, name, v.typeName(), ptr))
 	}
 }
 
-// assign copies the single value of col to what ptr points to.
-func assign(col arrow.Array, ptr any) bool {
+// assign gives v to what ptr points to.
+func assign(v *value, ptr any) bool {
 	switch p := ptr.(type) {
 	case *bool:
-		return scalar[bool](col, p)
+		return scalar(v, kindBool, p)
 	case *int64:
-		return scalar[int64](col, p)
+		return scalar(v, kindInt64, p)
 	case *int:
-		var v int64
-		ok := scalar[int64](col, &v)
-		*p = int(v)
+		var x int64
+		ok := scalar(v, kindInt64, &x)
+		*p = int(x)
 		return ok
 	case *uint64:
-		return scalar[uint64](col, p)
+		return scalar(v, kindUint64, p)
 	case *float64:
-		return scalar[float64](col, p)
+		return scalar(v, kindFloat64, p)
 	case *string:
-		ok := scalar[string](col, p)
-		*p = string(append([]byte(nil), *p...)) // the record's memory goes away
-		return ok
-	}
-	l, ok := col.(*array.LargeList)
-	if !ok {
-		return false
-	}
-	switch p := ptr.(type) {
+		if v.list || v.kind != kindString {
+			return false
+		}
+		*p = v.text[0]
+		return true
 	case *[]string:
-		v, ok := l.ListValues().(*array.LargeString)
-		*p = make([]string, 0, l.ListValues().Len())
-		for i := 0; ok && i < v.Len(); i++ {
-			*p = append(*p, string(append([]byte(nil), v.Value(i)...)))
+		if !v.list || v.kind != kindString {
+			return false
 		}
-		return ok
+		*p = v.text
+		return true
 	case *[]bool:
-		v, ok := l.ListValues().(*array.Boolean)
-		*p = make([]bool, 0, l.ListValues().Len())
-		for i := 0; ok && i < v.Len(); i++ {
-			*p = append(*p, v.Value(i))
-		}
-		return ok
+		return elements(v, kindBool, p)
 	case *[]uint8:
-		return values(l, p, func(a *array.Uint8) []uint8 { return a.Uint8Values() })
+		return elements(v, kindUint8, p)
 	case *[]int32:
-		return values(l, p, func(a *array.Int32) []int32 { return a.Int32Values() })
+		return elements(v, kindInt32, p)
 	case *[]int64:
-		return values(l, p, func(a *array.Int64) []int64 { return a.Int64Values() })
+		return elements(v, kindInt64, p)
 	case *[]uint32:
-		return values(l, p, func(a *array.Uint32) []uint32 { return a.Uint32Values() })
+		return elements(v, kindUint32, p)
 	case *[]uint64:
-		return values(l, p, func(a *array.Uint64) []uint64 { return a.Uint64Values() })
+		return elements(v, kindUint64, p)
 	case *[]float32:
-		return values(l, p, func(a *array.Float32) []float32 { return a.Float32Values() })
+		return elements(v, kindFloat32, p)
 	case *[]float64:
-		return values(l, p, func(a *array.Float64) []float64 { return a.Float64Values() })
+		return elements(v, kindFloat64, p)
 	}
 	panic(fmt.Sprintf("state: %T cannot be kept", ptr))
 }
 
-func scalar[T any](col arrow.Array, p *T) bool {
-	a, ok := col.(interface{ Value(int) T })
-	if ok {
-		*p = a.Value(0)
+func scalar[T any](v *value, k kind, p *T) bool {
+	if v.list || v.kind != k {
+		return false
 	}
-	return ok
+	*p = sliceOf[T](v.raw)[0]
+	return true
 }
 
-func values[A arrow.Array, T any](l *array.LargeList, p *[]T, of func(A) []T) bool {
-	a, ok := l.ListValues().(A)
-	if ok {
-		*p = append(make([]T, 0, a.Len()), of(a)...)
+func elements[T any](v *value, k kind, p *[]T) bool {
+	if !v.list || v.kind != k {
+		return false
 	}
-	return ok
+	*p = sliceOf[T](v.raw)
+	return true
 }

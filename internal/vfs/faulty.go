@@ -11,7 +11,8 @@ import (
 var ErrCrashed = errors.New("simulated crash")
 
 // Faulty wraps a file system and fails on purpose. Operations are the calls that change something: Create,
-// Write, Sync, Close, Rename, Remove and RemoveAll, counted from 1.
+// Write, Sync, Close, Rename, Remove and RemoveAll, counted from 1; on an object store, the begin and the end of a
+// whole file.
 type Faulty struct {
 	FS
 	crashAt int
@@ -143,10 +144,12 @@ func (f *faultyFile) Write(p []byte) (int, error) {
 	n := f.fs.take(len(p))
 	w, err := f.File.Write(p[:n])
 	if err == nil && n < len(p) {
-		err = &fs.PathError{Op: "write", Path: "disk", Err: syscall.ENOSPC}
+		err = full()
 	}
 	return w, err
 }
+
+func full() error { return &fs.PathError{Op: "write", Path: "disk", Err: syscall.ENOSPC} }
 
 func (f *faultyFile) Sync() error {
 	if _, err := f.fs.step(); err != nil {

@@ -134,7 +134,7 @@ func (m *Mem) ReadDir(path string) ([]fs.DirEntry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	prefix := filepath.Clean(path) + string(filepath.Separator)
-	found := map[string]memInfo{}
+	found := map[string]info{}
 	for p, f := range m.live {
 		rest, ok := strings.CutPrefix(p, prefix)
 		if !ok {
@@ -142,14 +142,14 @@ func (m *Mem) ReadDir(path string) ([]fs.DirEntry, error) {
 		}
 		name, _, below := strings.Cut(rest, string(filepath.Separator))
 		if below {
-			found[name] = memInfo{name: name, dir: true}
+			found[name] = info{name: name, dir: true}
 		} else {
-			found[name] = memInfo{name: name, size: int64(len(f.data))}
+			found[name] = info{name: name, size: int64(len(f.data))}
 		}
 	}
 	var out []fs.DirEntry
-	for _, info := range found {
-		out = append(out, fs.FileInfoToDirEntry(info))
+	for _, i := range found {
+		out = append(out, fs.FileInfoToDirEntry(i))
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Name() < out[j].Name() })
 	return out, nil
@@ -176,18 +176,25 @@ func (m *Mem) PowerCut() {
 	}
 }
 
-type memInfo struct {
+// info describes a file that is not on a disk of the operating system.
+type info struct {
 	name string
 	size int64
 	dir  bool
+	time time.Time
 }
 
-func (i memInfo) Name() string       { return i.name }
-func (i memInfo) Size() int64        { return i.size }
-func (i memInfo) ModTime() time.Time { return time.Time{} }
-func (i memInfo) IsDir() bool        { return i.dir }
-func (i memInfo) Sys() any           { return nil }
-func (i memInfo) Mode() fs.FileMode {
+// Entry makes an entry of a listing, of a file that is not on a disk of the operating system.
+func Entry(name string, size int64, dir bool, modified time.Time) fs.DirEntry {
+	return fs.FileInfoToDirEntry(info{name, size, dir, modified})
+}
+
+func (i info) Name() string       { return i.name }
+func (i info) Size() int64        { return i.size }
+func (i info) ModTime() time.Time { return i.time }
+func (i info) IsDir() bool        { return i.dir }
+func (i info) Sys() any           { return nil }
+func (i info) Mode() fs.FileMode {
 	if i.dir {
 		return fs.ModeDir | 0o755
 	}

@@ -1,8 +1,9 @@
-// Package vfs is the file system that sinks and checkpoints write to: the real one, one in memory, or one that
-// fails on purpose. Only what a two-phase write needs is here.
+// Package vfs is the file system that sinks and checkpoints write to: the real one, one in memory, one that fails on
+// purpose, or, with package bucket, an object store. Only what a two-phase write needs is here.
 package vfs
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -26,6 +27,9 @@ type FS interface {
 	RemoveAll(path string) error
 	ReadDir(path string) ([]fs.DirEntry, error) // sorted by name, nil when absent
 }
+
+// ErrUnreachable marks what an object store could not do for a reason that may pass.
+var ErrUnreachable = errors.New("the object store did not do it")
 
 // OS is the real file system.
 type OS struct{}

@@ -27,12 +27,23 @@ func (b *Baselines) Next() (prior, last float32) { return float32(b.sum / b.rows
 
 // Add scores both on a row and then shows them its label.
 func (b *Baselines) Add(y float32) {
-	yes := y > .5
-	b.prior.add(min(max(b.sum/b.rows, clip), 1-clip), yes)
-	b.lastLabel.add(b.last, yes)
+	b.score(y > .5, b.sum/b.rows, b.last)
+	b.Show(y)
+}
+
+// AddLate scores both on a row whose label came late, by what Next said when the row did. Show tells the label apart.
+func (b *Baselines) AddLate(y, prior, last float32) { b.score(y > .5, float64(prior), float64(last)) }
+
+func (b *Baselines) score(yes bool, prior, last float64) {
+	b.prior.add(min(max(prior, clip), 1-clip), yes)
+	b.lastLabel.add(last, yes)
+}
+
+// Show tells both the label of a row, for the rows that come next.
+func (b *Baselines) Show(y float32) {
 	b.rows++
 	b.last = .1
-	if yes {
+	if y > .5 {
 		b.sum++
 		b.last = .9
 	}

@@ -33,6 +33,16 @@ func (q *Prequential) Add(y, p []float32) {
 	}
 }
 
+// AddLate takes rows whose labels came late, in the order in which they did. prior and last are what the baselines
+// said when each row was predicted; the labels are shown to them by Show, when they come.
+func (q *Prequential) AddLate(y, p, prior, last []float32) {
+	for i, label := range y {
+		q.life.add(clipped(p[i]), label > .5)
+		q.base.AddLate(label, prior[i], last[i])
+		q.push(label, p[i])
+	}
+}
+
 func (q *Prequential) push(y, p float32) {
 	if len(q.y) < q.size {
 		q.y, q.p = append(q.y, y), append(q.p, p)

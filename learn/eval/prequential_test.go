@@ -147,6 +147,31 @@ func TestBaselines(t *testing.T) {
 	}
 }
 
+// TestLateLabels checks the baselines against a twin in which each label is told some rows after its row.
+func TestLateLabels(t *testing.T) {
+	const late = 37
+	y, p := draws(8, 20000, -1, 1)
+	q := NewPrequential(500)
+	var prior, last, wantPrior, wantLast []float32
+	s, n, l := .5, 1., .5
+	for i := range y {
+		if i >= late {
+			q.Baselines().Show(y[i-late])
+			s, n, l = s+float64(y[i-late]), n+1, .1+.8*float64(y[i-late])
+		}
+		a, b := q.Baselines().Next()
+		prior, last = append(prior, a), append(last, b)
+		wantPrior, wantLast = append(wantPrior, float32(s/n)), append(wantLast, float32(l))
+	}
+	q.AddLate(y, p, prior, last)
+	gp, gl := q.Baselines().Scores()
+	near(t, "model auc", q.Scores().AUC, AUC(y, p), 1e-4)
+	near(t, "prior logloss", gp.LogLoss, Exact(y, wantPrior).LogLoss, 1e-6)
+	near(t, "prior auc", gp.AUC, AUC(y, wantPrior), 1e-4)
+	near(t, "last auc", gl.AUC, AUC(y, wantLast), 1e-9)
+	near(t, "window auc", q.Window().AUC, AUC(y[19500:], p[19500:]), 0)
+}
+
 func TestSortedLabelsAreReported(t *testing.T) {
 	b := NewBaselines()
 	for i := range 2000 {

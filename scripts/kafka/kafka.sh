@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
-# A real Apache Kafka broker of one node (KRaft) for tests. Needs Java 17 and, the first time, Maven.
+# A real Apache Kafka broker (KRaft) for tests. Needs Java 17 and, the first time, Maven.
 #
-#   kafka.sh fetch                           copy the jars to the cache, print the folder
-#   kafka.sh start DIR [--owner PID] [K=V..] start on a free loopback port, print its address
-#   kafka.sh stop DIR                        stop it by process id
+#   kafka.sh fetch                              copy the jars to the cache, print the folder
+#   kafka.sh start DIR [OPTION..] [K=V..]       start on a free loopback port, print its address
+#   kafka.sh stop DIR                           stop it by process id
 #
-# DIR holds server.properties, data/, log, pid and address. A second start in the same DIR goes on with the same
-# data and port. With --owner the broker ends when that process does. K=V are further broker settings, used when
-# DIR is new. Exit status 3 says that Java, Maven or the jars cannot be had.
+# DIR holds server.properties, data/, log, pid, address and listeners. A second start in the same DIR goes on with
+# the same data and ports. Options, and K=V, further broker settings, count when DIR is new, but the first two:
+#
+#   --owner PID               the broker ends when that process does
+#   --heap SIZE               the largest heap, 512m where it is not given
+#   --listener NAME=PROTOCOL  one more listener, SSL, SASL_PLAINTEXT or SASL_SSL; its address stands in listeners
+#   --scram SPEC              a user, such as SCRAM-SHA-256=[name=ann,password=secret]
+#   --join DIR1 --node ID     a further broker of the cluster that DIR1 started, with the number ID, 2 or more
+#
+# Exit status 3 says that Java, Maven or the jars cannot be had.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 version=4.1.1
@@ -44,15 +51,31 @@ free_port() {
 
 java_run() { java -cp "$jars/*" "$@"; }
 
+# what the options said
+owner= join= node=1 heap=512m
+named=() scram=()
+
 # settings for one small node: every internal topic once, a cleaner and a retention check that come round quickly.
 settings() {
   local port=$1 control=$2 dir=$3
+  local roles=broker,controller listeners=PLAINTEXT://127.0.0.1:$port advertised protocols=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+  local l at
+  echo "PLAINTEXT 127.0.0.1:$port" >"$dir/listeners"
+  for l in ${named[@]+"${named[@]}"}; do
+    at=127.0.0.1:$(free_port)
+    listeners+=,${l%%=*}://$at
+    protocols+=,$l
+    echo "${l%%=*} $at" >>"$dir/listeners"
+  done
+  advertised=$listeners
+  if [ -n "$join" ]; then roles=broker; else listeners+=,CONTROLLER://127.0.0.1:$control; fi
   cat <<EOF
-process.roles=broker,controller
-node.id=1
+process.roles=$roles
+node.id=$node
 controller.quorum.bootstrap.servers=127.0.0.1:$control
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$control
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
+listeners=$listeners
+advertised.listeners=$advertised
+listener.security.protocol.map=${protocols//=/:}
 controller.listener.names=CONTROLLER
 log.dirs=$dir/data
 auto.create.topics.enable=false
@@ -75,22 +98,32 @@ EOF
 }
 
 format() {
-  local dir=$1; shift
-  local port
+  local dir=$1 port control id spec
+  shift
+  local how=(--standalone)
   port=$(free_port)
   mkdir -p "$dir"
-  settings "$port" "$(free_port)" "$dir" >"$dir/server.properties"
+  if [ -n "$join" ]; then
+    control=$(cat "$join/controller")
+    id=$(cat "$join/cluster")
+    how=()
+  else
+    control=$(free_port)
+    id=$(java_run kafka.tools.StorageTool random-uuid 2>/dev/null)
+  fi
+  for spec in ${scram[@]+"${scram[@]}"}; do how+=(--add-scram "$spec"); done
+  settings "$port" "$control" "$dir" >"$dir/server.properties"
   printf '%s\n' "$@" >>"$dir/server.properties"
-  local id
-  id=$(java_run kafka.tools.StorageTool random-uuid 2>/dev/null)
-  java_run kafka.tools.StorageTool format --standalone -t "$id" -c "$dir/server.properties" >"$dir/log" 2>&1 ||
+  LC_ALL=C.UTF-8 java_run kafka.tools.StorageTool format ${how[@]+"${how[@]}"} -t "$id" -c "$dir/server.properties" >"$dir/log" 2>&1 ||
     { tail -5 "$dir/log" >&2; fail "the storage in $dir cannot be formatted"; }
+  echo "$control" >"$dir/controller"
+  echo "$id" >"$dir/cluster"
   echo "127.0.0.1:$port" >"$dir/address"
 }
 
 launch() {
   local dir=$1
-  nohup java -Xms128m -Xmx512m -XX:+UseSerialGC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn \
+  nohup java -Xms64m -Xmx$heap -XX:+UseSerialGC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn \
     -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info \
     -cp "$jars/*" kafka.Kafka "$dir/server.properties" >"$dir/log" 2>&1 </dev/null &
   echo $! >"$dir/pid"
@@ -120,9 +153,20 @@ guard() {
 }
 
 start() {
-  local dir=$1 owner=
+  local dir=$1
   shift
-  if [ "${1:-}" = --owner ]; then owner=$2; shift 2; fi
+  while [ $# -ge 2 ]; do
+    case $1 in
+    --owner) owner=$2 ;;
+    --heap) heap=$2 ;;
+    --listener) named+=("$2") ;;
+    --scram) scram+=("$2") ;;
+    --join) join=$2 ;;
+    --node) node=$2 ;;
+    *) break ;;
+    esac
+    shift 2
+  done
   command -v java >/dev/null || fail "java is not there; install Java 17" 3
   fetch
   [ -f "$dir/address" ] || format "$dir" "$@"

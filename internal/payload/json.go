@@ -1,7 +1,8 @@
-package arrowio
+package payload
 
 import (
 	"encoding/base64"
+	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -9,26 +10,26 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/sluice-stream/sluice/flow"
 )
 
-// jsonCell appends row i of one column as a JSON value. It is made once a column and record, so that a row costs
-// one call a column and no look at types.
-type jsonCell func(dst []byte, i int) []byte
+// Cell appends row i of one column to dst. It is made once a column and record, so that a row costs one call a
+// column and no look at types.
+type Cell func(dst []byte, i int) []byte
 
-// jsonRows writes the rows of a record as JSON objects, keys in the order of columns.
-type jsonRows struct {
+// JSON writes the rows of a record as JSON objects, keys in the order of columns.
+type JSON struct {
 	keys  [][]byte // `{"a":`, `,"b":`
-	cells []jsonCell
+	cells []Cell
 }
 
-func newJSONRows(rec arrow.Record) (*jsonRows, error) {
-	w := &jsonRows{}
+// NewJSON returns the writer of rec's rows; it is valid as long as rec is. Its error names the column that JSON has
+// no type for.
+func NewJSON(rec arrow.Record) (*JSON, error) {
+	w := &JSON{}
 	for i, f := range rec.Schema().Fields() {
-		cell, err := newJSONCell(rec.Column(i))
+		cell, err := NewCell(rec.Column(i))
 		if err != nil {
-			return nil, flow.Configf("column %q: %w", f.Name, err)
+			return nil, fmt.Errorf("column %q: %w", f.Name, err)
 		}
 		key := []byte{','}
 		if i == 0 {
@@ -36,14 +37,15 @@ func newJSONRows(rec arrow.Record) (*jsonRows, error) {
 		}
 		key, err = jsontext.AppendQuote(key, f.Name)
 		if err != nil {
-			return nil, flow.Configf("column %q: %w", f.Name, err)
+			return nil, fmt.Errorf("column %q: %w", f.Name, err)
 		}
 		w.keys, w.cells = append(w.keys, append(key, ':')), append(w.cells, cell)
 	}
 	return w, nil
 }
 
-func (w *jsonRows) append(dst []byte, i int) []byte {
+// Append appends row i to dst.
+func (w *JSON) Append(dst []byte, i int) []byte {
 	if len(w.cells) == 0 {
 		return append(dst, "{}"...)
 	}
@@ -54,10 +56,10 @@ func (w *jsonRows) append(dst []byte, i int) []byte {
 	return append(dst, '}')
 }
 
-// newJSONCell returns the writer of col: numbers, booleans and text as such, times as RFC 3339 in UTC, dates as
-// 2006-01-02, bytes as base64, lists as arrays. Null, NaN and the infinities are null.
-func newJSONCell(col arrow.Array) (jsonCell, error) {
-	cell, err := jsonValue(col)
+// NewCell returns the writer of col as JSON: numbers, booleans and text as such, times as RFC 3339 in UTC, dates as
+// 2006-01-02, bytes as base64, lists as arrays, structs as objects. Null, NaN and the infinities are null.
+func NewCell(col arrow.Array) (Cell, error) {
+	cell, err := valueCell(col)
 	if err != nil || col.NullN() == 0 {
 		return cell, err
 	}
@@ -69,9 +71,32 @@ func newJSONCell(col arrow.Array) (jsonCell, error) {
 	}, nil
 }
 
-func jsonValue(col arrow.Array) (jsonCell, error) {
+// TextCell returns the writer of col as the bytes of a key or a header: text without quotes, bytes as they are, all
+// else as JSON.
+func TextCell(col arrow.Array) (Cell, error) {
 	switch c := col.(type) {
 	case *array.String:
+		return func(dst []byte, i int) []byte { return append(dst, c.Value(i)...) }, nil
+	case *array.LargeString:
+		return func(dst []byte, i int) []byte { return append(dst, c.Value(i)...) }, nil
+	}
+	if c, ok := col.(bytesArray); ok {
+		return func(dst []byte, i int) []byte { return append(dst, c.Value(i)...) }, nil
+	}
+	return NewCell(col)
+}
+
+// bytesArray is every kind of column of bytes.
+type bytesArray interface {
+	arrow.Array
+	Value(i int) []byte
+}
+
+func valueCell(col arrow.Array) (Cell, error) {
+	switch c := col.(type) {
+	case *array.String:
+		return func(dst []byte, i int) []byte { return appendText(dst, c.Value(i)) }, nil
+	case *array.LargeString:
 		return func(dst []byte, i int) []byte { return appendText(dst, c.Value(i)) }, nil
 	case *array.Boolean:
 		return func(dst []byte, i int) []byte { return strconv.AppendBool(dst, c.Value(i)) }, nil
@@ -79,29 +104,35 @@ func jsonValue(col arrow.Array) (jsonCell, error) {
 		return func(dst []byte, i int) []byte { return appendFloat(dst, c.Value(i), 64) }, nil
 	case *array.Float32:
 		return func(dst []byte, i int) []byte { return appendFloat(dst, float64(c.Value(i)), 32) }, nil
-	case *array.Binary:
-		return func(dst []byte, i int) []byte {
-			dst = append(dst, '"')
-			dst = base64.StdEncoding.AppendEncode(dst, c.Value(i))
-			return append(dst, '"')
-		}, nil
 	case *array.Timestamp:
 		unit := c.DataType().(*arrow.TimestampType).Unit
 		return func(dst []byte, i int) []byte { return appendTime(dst, c.Value(i).ToTime(unit), time.RFC3339Nano) }, nil
 	case *array.Date32:
 		return func(dst []byte, i int) []byte { return appendTime(dst, c.Value(i).ToTime(), time.DateOnly) }, nil
-	case *array.List:
-		return jsonList(c)
+	case *array.Struct:
+		return structCell(c)
 	case *array.Null:
 		return func(dst []byte, _ int) []byte { return append(dst, "null"...) }, nil
+	case bytesArray:
+		return base64Cell(c), nil
+	case array.ListLike:
+		return listCell(c)
 	}
-	if cell := jsonInteger(col); cell != nil {
+	if cell := integerCell(col); cell != nil {
 		return cell, nil
 	}
-	return nil, flow.Configf("want a type that JSON has, got %s", col.DataType())
+	return nil, fmt.Errorf("want a type that JSON has, got %s", col.DataType())
 }
 
-func jsonInteger(col arrow.Array) jsonCell {
+func base64Cell(c bytesArray) Cell {
+	return func(dst []byte, i int) []byte {
+		dst = append(dst, '"')
+		dst = base64.StdEncoding.AppendEncode(dst, c.Value(i))
+		return append(dst, '"')
+	}
+}
+
+func integerCell(col arrow.Array) Cell {
 	switch c := col.(type) {
 	case *array.Int8:
 		return integers(c.Int8Values())
@@ -123,12 +154,15 @@ func jsonInteger(col arrow.Array) jsonCell {
 	return nil
 }
 
-func integers[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32](v []T) jsonCell {
+func integers[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32](v []T) Cell {
 	return func(dst []byte, i int) []byte { return strconv.AppendInt(dst, int64(v[i]), 10) }
 }
 
-func jsonList(c *array.List) (jsonCell, error) {
-	elem, err := newJSONCell(c.ListValues())
+func listCell(c array.ListLike) (Cell, error) {
+	if _, ok := c.(*array.Map); ok {
+		return nil, fmt.Errorf("want a type that JSON has, got %s", c.DataType())
+	}
+	elem, err := NewCell(c.ListValues())
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +177,21 @@ func jsonList(c *array.List) (jsonCell, error) {
 		}
 		return append(dst, ']')
 	}, nil
+}
+
+func structCell(c *array.Struct) (Cell, error) {
+	cols := make([]arrow.Array, c.NumField())
+	for i := range cols {
+		cols[i] = c.Field(i)
+	}
+	fields := c.DataType().(*arrow.StructType).Fields()
+	rec := array.NewRecord(arrow.NewSchema(fields, nil), cols, int64(c.Len()))
+	defer rec.Release() // the columns live as long as the struct
+	w, err := NewJSON(rec)
+	if err != nil {
+		return nil, err
+	}
+	return w.Append, nil
 }
 
 // appendText quotes s; bytes that are no UTF-8 become the replacement character.
