@@ -142,6 +142,9 @@ func (k *Kafka) Retries() bool { return true }
 // Origin is the topic.
 func (k *Kafka) Origin() string { return k.cfg.Topic }
 
+// Channel is what it reads.
+func (k *Kafka) Channel() ([]string, string) { return k.cfg.Brokers, k.cfg.Topic }
+
 // Bounded says whether the run ends at the offsets that the topic had when it first started.
 func (k *Kafka) Bounded() bool { return k.cfg.Until == untilEnd }
 

@@ -122,6 +122,11 @@ type Originator interface{ Origin() string }
 // Placed is a source that reads files, or a sink that writes into a folder of its own: no two may share one.
 type Placed interface{ Place() string }
 
+// Channel is a source that reads a topic, or a sink that writes one: reading what it writes, a pipeline would never end.
+type Channel interface {
+	Channel() (brokers []string, topic string)
+}
+
 // Sized is a source that may know, once open, how many rows it holds in all; 0 means that it does not.
 type Sized interface{ Rows() int64 }
 

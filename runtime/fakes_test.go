@@ -245,6 +245,17 @@ func (s *text) Recover(_ context.Context, last flow.CheckpointID) error {
 	return nil
 }
 
+// channel and pour read and write one topic.
+type channel struct{ counting }
+
+func (*channel) Channel() ([]string, string) { return []string{"a:1", "b:2"}, "t" }
+
+type pour struct{ text }
+
+func (*pour) Place() string { return "spool" }
+
+func (*pour) Channel() ([]string, string) { return []string{"b:2"}, "t" }
+
 // picky rejects every third row.
 type picky struct{ env flow.Env }
 
@@ -262,6 +273,12 @@ func init() {
 		Name: "touchy", Build: func(struct{}) (flow.Operator, error) {
 			return nil, check.Violation{Want: "a better day", Got: "this one"}
 		},
+	})
+	flow.Register(flow.Sources, flow.Entry[struct{}, flow.Source]{
+		Name: "channel", Build: func(struct{}) (flow.Source, error) { return &channel{}, nil },
+	})
+	flow.Register(flow.Sinks, flow.Entry[struct{}, flow.Sink]{
+		Name: "pour", Build: func(struct{}) (flow.Sink, error) { return &pour{}, nil },
 	})
 	flow.Register(flow.Operators, flow.Entry[struct{}, flow.Operator]{
 		Name: "picky", Build: func(struct{}) (flow.Operator, error) { return &picky{}, nil },

@@ -1,6 +1,8 @@
 package runtime
 
 import (
+	"slices"
+
 	"github.com/sluice-stream/sluice/check"
 	"github.com/sluice-stream/sluice/flow"
 )
@@ -25,6 +27,14 @@ func (g *graph) ill() (errs []error) {
 	if g.replay != nil {
 		errs = append(errs, g.illReplay(endless)...)
 	}
+	for i, o := range g.outlets {
+		if topic := sharedTopic(g.source, o.sink); topic != "" {
+			bad(g.Sinks[i].Locate, "another topic than the source reads", topic, "the pipeline would read what it writes, for ever")
+		}
+	}
+	if topic := sharedTopic(g.source, g.dead); topic != "" {
+		bad(g.DeadLetter.Locate, "another topic than the source reads", topic, "the pipeline would read what it rejects, for ever")
+	}
 	if s, ok := g.dead.(flow.Subscriber); ok && s.From() != "" {
 		bad(g.DeadLetter.Locate, "rejected rows only", "from: "+s.From(), "remove from")
 	}
@@ -47,4 +57,19 @@ func (g *graph) illReplay(endless bool) (errs []error) {
 		}
 	}
 	return errs
+}
+
+// sharedTopic is the topic that both a source and a sink use, "" for none.
+func sharedTopic(source, sink any) string {
+	in, ok := source.(flow.Channel)
+	out, both := sink.(flow.Channel)
+	if !ok || !both {
+		return ""
+	}
+	from, topic := in.Channel()
+	to, other := out.Channel()
+	if topic != other || !slices.ContainsFunc(from, func(b string) bool { return slices.Contains(to, b) }) {
+		return ""
+	}
+	return topic
 }

@@ -241,6 +241,9 @@ func (r *run) finished(ctx context.Context, env flow.Env, from *state.Checkpoint
 		if err := openOne(ctx, env, c.rejecter()(o.name), o.sink); err != nil {
 			return openError(r.Sinks[i], err)
 		}
+		if err := restore(from, o.name, o.sink); err != nil {
+			return err
+		}
 	}
 	if r.dead != nil {
 		if err := openOne(ctx, env, c.rejecter()("dead_letter"), r.dead); err != nil {

@@ -226,6 +226,7 @@ func TestIllMatchedComponents(t *testing.T) {
 		"endless epochs": {"name: x\nsource: {count: {endless: true}}\noperators: [{sum: {epochs: 2}}]", "want an input that ends and can be read again, as sum reads it in epochs"},
 		"learns twice":   {"name: x\nsource: count\noperators: [sum, {sum: {epochs: 2}}]", "p.yaml:3:13: sum: want an operator that can see every row several times"},
 		"own input":      {"name: x\nsource: {count: {from: DIR/*.csv}}\nsinks: [{text: {path: DIR}}]", "the source reads there, and a fresh start removes what a sink wrote"},
+		"loop":           {"name: x\nsource: {channel: {}}\nsinks: [{pour: {}}]\ncheckpoint: {path: DIR}", "p.yaml:3:10: pour: want another topic than the source reads, got t"},
 		"dead table":     {"name: x\nsource: count\ndead_letter: {text: {path: DIR, from: totals}}", "p.yaml:3:15: dead_letter.text: want rejected rows only, got from: totals"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -41,6 +41,9 @@ func (c *chain) checkpoint(it item, final bool) error {
 	if err := c.publish(id, final); err != nil {
 		return err
 	}
+	if err := c.bury(); err != nil { // what a sink refused of a table
+		return err
+	}
 	for _, s := range c.g.sinks() {
 		if err := s.Prepare(c.ctx, id); err != nil {
 			return err

@@ -41,7 +41,7 @@ func root() *cobra.Command {
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return flow.Configf("%v; see `%s --help`", err, c.CommandPath())
 	})
-	cmd.AddCommand(runCmd(), lintCmd(), listCmd(), inspectCmd(), queryCmd(), createCmd(), experimentCmd(), benchCmd(), checkpointCmd())
+	cmd.AddCommand(runCmd(), lintCmd(), listCmd(), inspectCmd(), queryCmd(), createCmd(), experimentCmd(), benchCmd(), drillCmd(), checkpointCmd())
 	return cmd
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"github.com/sluice-stream/sluice/flow"
 	"github.com/sluice-stream/sluice/internal/sim"
 	"github.com/sluice-stream/sluice/internal/vfs"
 	"github.com/sluice-stream/sluice/runtime"
@@ -25,6 +26,7 @@ type world struct {
 	root    string // folder of all files; on the real disk it holds only the lock
 	broker  *sim.Broker
 	mem     *vfs.Mem
+	dial    flow.Dial // to the Kafka broker in the bubble; nil without one
 	fault   fault
 	sched   *sim.Scheduler
 	proc    *sim.Process // that runs now
@@ -109,7 +111,7 @@ func (w *world) process(p plan) outcome {
 			out.err = err
 			return
 		}
-		out.Result, out.err = runtime.Run(ctx, pipe, runtime.Options{FS: seen, Alloc: alloc})
+		out.Result, out.err = runtime.Run(ctx, pipe, runtime.Options{FS: seen, Alloc: alloc, Dial: w.dial})
 	}()
 	go func() { // what waits for time or for others has died too
 		select {
@@ -163,7 +165,7 @@ func (w *world) outputs() map[string]string {
 	out := map[string]string{}
 	for path, data := range w.mem.Files() {
 		rel, err := filepath.Rel(w.root, path)
-		if err == nil && !strings.HasPrefix(rel, "checkpoint") {
+		if err == nil && !strings.HasPrefix(rel, "checkpoint") && !strings.HasPrefix(rel, "spool") {
 			out[rel] = string(data)
 		}
 	}
