@@ -1,6 +1,7 @@
 package arrowio
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -18,10 +19,13 @@ const (
 // shared says that the members of a consumer group share the partitions.
 func (c KafkaConfig) shared() bool { return c.Assign == assignGroup }
 
+// Shares says whether the members of a group share the partitions.
+func (k *Kafka) Shares() bool { return k.cfg.shared() }
+
 // checkAssign checks what says which partitions are read.
 func (c KafkaConfig) checkAssign() error {
 	checks := []error{
-		check.OneOf("assign", c.Assign, "", assignAll, assignGroup, assignStatic),
+		check.OneOf("assign", cmp.Or(c.Assign, assignAll), assignAll, assignGroup, assignStatic),
 		check.That(c.Assign == assignStatic || len(c.Partitions) == 0, "partitions", "assign: static beside them, or none", fmt.Sprint(c.Partitions)),
 		check.That(c.Assign != assignStatic || len(c.Partitions) > 0, "partitions", "at least one beside assign: static", "none"),
 		check.That(c.shared() || c.Member == "", "member", "assign: group beside it, or none", c.Member),

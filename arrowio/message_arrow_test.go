@@ -266,3 +266,36 @@ func FuzzReadMessage(f *testing.F) {
 		tryMessage(t, schema, b)
 	})
 }
+
+// TestBrokenOffsetsBelowAFixedList breaks an offset of text that lies in lists of two: the message is rejected.
+func TestBrokenOffsetsBelowAFixedList(t *testing.T) {
+	schema := arrow.NewSchema([]arrow.Field{{Name: "v", Type: arrow.FixedSizeListOf(2, arrow.BinaryTypes.String), Nullable: true}}, nil)
+	rec, _, err := array.RecordFromJSON(memory.DefaultAllocator, schema, strings.NewReader(`[{"v":["abc","defg"]}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := payload.Pack(rec, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offsets := []byte{0, 0, 0, 0, 3, 0, 0, 0, 7, 0, 0, 0}
+	at := bytes.LastIndex(good, offsets)
+	if at < 0 {
+		t.Fatal("no offsets")
+	}
+	bad := bytes.Clone(good)
+	bad[at+7] = 0x40
+	for _, view := range []bool{false, true} {
+		a := &arrowPayloads{alloc: memory.DefaultAllocator, schema: schema}
+		if view {
+			recs, err := a.read(&krecord{value: good})
+			if err != nil {
+				t.Fatal(err)
+			}
+			releaseAll(recs)
+		}
+		if _, err := a.read(&krecord{value: bad}); !errors.Is(err, flow.ErrData) || !strings.Contains(err.Error(), "offset 1 is 1073741827") {
+			t.Errorf("view %v: want the offset refused, got %v", view, err)
+		}
+	}
+}

@@ -37,6 +37,8 @@ func verifyArray(a arrow.Array) error {
 			return err
 		}
 		return verifyArray(a.ListValues())
+	case *array.FixedSizeList:
+		return verifyArray(a.ListValues())
 	case *array.Struct:
 		for i := range a.NumField() {
 			if err := verifyArray(a.Field(i)); err != nil {

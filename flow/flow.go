@@ -92,6 +92,9 @@ type Repeatable interface{ StartPass(pass int) }
 // Bounded is a source that may have no end, by its settings. A source without this method has one.
 type Bounded interface{ Bounded() bool }
 
+// Sharer is a source that may share its input with other runs, by its settings: it needs checkpoints to do so.
+type Sharer interface{ Shares() bool }
+
 // Rewinder is a source that can start over from where it first started.
 type Rewinder interface {
 	Rewind(ctx context.Context) error

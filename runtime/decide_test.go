@@ -40,6 +40,8 @@ func (s *shared) Next(ctx context.Context, max int) (arrow.Record, error) {
 	return rec, err
 }
 
+func (s *shared) Shares() bool { return true }
+
 func (s *shared) BarrierDue() bool {
 	due := s.demand
 	s.demand = false
@@ -150,5 +152,53 @@ func TestRowsGoOnWhileACheckpointIsWritten(t *testing.T) {
 	}
 	if !d.held {
 		t.Fatal("no part was written")
+	}
+}
+
+// stuckDisk takes three seconds for each block of a part.
+type stuckDisk struct {
+	quick
+	stuck chan struct{}
+	once  sync.Once
+}
+
+type stuckFile struct {
+	vfs.File
+	d *stuckDisk
+}
+
+func (f stuckFile) Write(b []byte) (int, error) {
+	f.d.once.Do(func() { close(f.d.stuck) })
+	time.Sleep(3 * time.Second) // as slow as a bad line: each block takes long, none is refused
+	return f.File.Write(b)
+}
+
+func (d *stuckDisk) Create(path string) (vfs.File, error) {
+	f, err := d.quick.Create(path)
+	if err == nil && strings.Contains(path, "/parts/") {
+		return stuckFile{f, d}, nil
+	}
+	return f, err
+}
+
+// A run that is stopped does not wait for a disk that is too slow.
+func TestAStopIsBounded(t *testing.T) {
+	finishing = 200 * time.Millisecond
+	defer func() { finishing = 10 * time.Second }()
+	d := &stuckDisk{stuck: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { <-d.stuck; cancel() }()
+	done := make(chan error, 1)
+	go func() {
+		_, err := Run(ctx, pipeline(t, file(t.TempDir(), "{rows: 100000, piece: 5}", "{}")), Options{FS: d})
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("want it stopped, got %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("the run goes on after it was stopped")
 	}
 }

@@ -21,7 +21,9 @@ func (g *graph) ill() (errs []error) {
 	if b, ok := g.source.(flow.Bounded); ok {
 		endless = !b.Bounded()
 	}
-	if endless && g.Checkpoint == nil && len(g.outlets) > 0 {
+	if s, ok := g.source.(flow.Sharer); ok && s.Shares() && g.Checkpoint == nil {
+		bad(source, "checkpoints, as this input is shared with others and given up at checkpoints", "none", "add checkpoint: {path: out/checkpoint, every: {seconds: 10}}")
+	} else if endless && g.Checkpoint == nil && len(g.outlets) > 0 {
 		bad(source, "checkpoints, as this input has no end and sinks commit at checkpoints", "none", "add checkpoint: {path: out/checkpoint}")
 	}
 	if g.replay != nil {

@@ -22,6 +22,7 @@ type item struct {
 	eof      bool            // the input ended
 	err      error           // the input cannot be read on
 	source   *state.Captured // state of the source behind this item, with a barrier
+	took     time.Duration   // to copy that state
 	rows     int64           // delivered in this pass, this item included
 }
 
@@ -61,11 +62,11 @@ func (r *reader) run(ctx context.Context) error {
 			return nil
 		}
 		if err := r.source.(flow.Rewinder).Rewind(ctx); err != nil {
-			return err
+			return r.fail(ctx, err)
 		}
 		r.rows = 0
 		if err := r.send(ctx, item{barrier: true}); err != nil {
-			return err
+			return r.fail(ctx, err)
 		}
 	}
 }
@@ -175,7 +176,9 @@ func (r *reader) mark(ctx context.Context, it *item) (err error) {
 		return ctx.Err()
 	}
 	if s, ok := r.source.(flow.Stateful); ok && r.store != nil {
+		began := time.Now()
 		it.source, err = r.store.Capture(sourcePart, s)
+		it.took = time.Since(began)
 	}
 	return err
 }

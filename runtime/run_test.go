@@ -223,6 +223,7 @@ func TestIllMatchedComponents(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"no state":       {"name: x\nsource: forgetful\ncheckpoint: {path: DIR}", "p.yaml:2:9: source.forgetful: want a source that can go on where it was"},
 		"no end":         {"name: x\nsource: {count: {endless: true}}\nsinks: [{text: {path: DIR}}]", "this input has no end and sinks commit at checkpoints"},
+		"shared input":   {"name: x\nsource: shared", "p.yaml:2:9: source.shared: want checkpoints, as this input is shared with others"},
 		"endless epochs": {"name: x\nsource: {count: {endless: true}}\noperators: [{sum: {epochs: 2}}]", "want an input that ends and can be read again, as sum reads it in epochs"},
 		"learns twice":   {"name: x\nsource: count\noperators: [sum, {sum: {epochs: 2}}]", "p.yaml:3:13: sum: want an operator that can see every row several times"},
 		"own input":      {"name: x\nsource: {count: {from: DIR/*.csv}}\nsinks: [{text: {path: DIR}}]", "the source reads there, and a fresh start removes what a sink wrote"},

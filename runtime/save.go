@@ -18,6 +18,7 @@ type underway struct {
 	inform bool // the reader waits for it
 	began  time.Time
 	done   chan written
+	stop   context.CancelFunc // ends the writing
 }
 
 type written struct {
@@ -28,10 +29,10 @@ type written struct {
 // checkpoint saves everything at once. The chain stops only while the operators finish what they hold, the sinks
 // make their files durable, and what has changed of the state is copied.
 func (c *chain) checkpoint(it item, final bool) error {
+	began := time.Now()
 	if err := c.settle(c.ctx); err != nil {
 		return err
 	}
-	began := time.Now()
 	if !final {
 		if err := c.flush(); err != nil {
 			return err
@@ -54,11 +55,12 @@ func (c *chain) checkpoint(it item, final bool) error {
 		return err
 	}
 	c.id, c.underway = id, u
-	c.result.Pause = max(c.result.Pause, time.Since(began).Seconds())
+	var err error
 	if final || it.demanded || c.store == nil {
-		return c.settle(c.ctx)
+		err = c.settle(c.ctx)
 	}
-	return nil
+	c.result.Pause = max(c.result.Pause, (time.Since(began) + it.took).Seconds())
+	return err
 }
 
 // capture copies what the checkpoint is made of, and begins to write it.
@@ -93,7 +95,8 @@ func (c *chain) capture(u *underway, id flow.CheckpointID, final bool) error {
 	if err != nil {
 		return err
 	}
-	ctx := context.WithoutCancel(c.ctx) // what was begun is finished: the rows are done
+	ctx, stop := context.WithCancel(context.WithoutCancel(c.ctx)) // what was begun is finished, if that is soon
+	u.stop = stop
 	go func() {
 		var w written
 		if w.err = c.store.Sweep(); w.err == nil {
@@ -145,18 +148,31 @@ func (c *chain) settled() <-chan written {
 	return c.underway.done
 }
 
-// settle waits until the checkpoint under way is written, and makes it count.
+// settle waits until the checkpoint under way is written, and makes it count. It leaves it under way when ctx ends.
 func (c *chain) settle(ctx context.Context) error {
 	if c.underway == nil {
 		return nil
 	}
-	return c.conclude(ctx, <-c.underway.done)
+	select {
+	case w := <-c.underway.done:
+		return c.conclude(ctx, w)
+	default:
+	}
+	select {
+	case w := <-c.underway.done:
+		return c.conclude(ctx, w)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // conclude publishes the manifest, and then the sinks make visible what they prepared.
 func (c *chain) conclude(ctx context.Context, w written) error {
 	u := c.underway
 	c.underway = nil
+	if u.stop != nil {
+		u.stop()
+	}
 	if w.err != nil {
 		return c.stored(w.err)
 	}
@@ -207,7 +223,7 @@ func (c *chain) decide(ctx context.Context, u *underway) error {
 }
 
 // finishing bounds how long a run that was stopped goes on to finish the checkpoint that it had begun.
-const finishing = 10 * time.Second
+var finishing = 10 * time.Second // tests shorten it
 
 // wind finishes a checkpoint that was under way when the run ended with an error that is not its own.
 func (c *chain) wind(cause error) error {
@@ -216,7 +232,14 @@ func (c *chain) wind(cause error) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), finishing)
 	defer cancel()
-	if err := c.settle(ctx); err != nil {
+	err := c.settle(ctx)
+	if u := c.underway; u != nil { // it was not written in time: the run before it counts
+		c.underway = nil
+		u.stop()
+		<-u.done
+		return cause
+	}
+	if err != nil {
 		return fmt.Errorf("%w; then the checkpoint before could not be finished: %w", cause, err)
 	}
 	return cause

@@ -22,6 +22,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	if err := root().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, message(err))
 		os.Exit(exitCode(err))
@@ -45,9 +46,11 @@ func root() *cobra.Command {
 	return cmd
 }
 
+const signalled = 130 // by a signal
+
 // message is what a user reads of an error.
 func message(err error) string {
-	if errors.Is(err, context.Canceled) {
+	if exitCode(err) == signalled {
 		return "stopped; run again to go on from the newest checkpoint"
 	}
 	return err.Error()
@@ -58,7 +61,7 @@ func exitCode(err error) int {
 	for _, c := range []struct {
 		class error
 		code  int
-	}{{flow.ErrConfig, 2}, {flow.ErrData, 3}, {flow.ErrTransient, 4}, {flow.ErrCorrupt, 5}, {context.Canceled, 130}} {
+	}{{flow.ErrConfig, 2}, {flow.ErrData, 3}, {flow.ErrTransient, 4}, {flow.ErrCorrupt, 5}, {context.Canceled, signalled}} {
 		if errors.Is(err, c.class) {
 			return c.code
 		}
