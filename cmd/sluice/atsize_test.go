@@ -13,10 +13,17 @@ import (
 	"github.com/sluice-stream/sluice/internal/vfs"
 )
 
-const sizePipeline = `
+const (
+	sizeRows = `
+name: rows
+source: {clicks: {rows: %d, users: 10000000, items: 10000000, cities: 10000000}}
+sinks: [{parquet: {path: out/clicks}}]
+checkpoint: {path: out/checkpoint, every: {rows: 1000000}}
+`
+	sizePipeline = `
 name: size
 seed: 3
-source: {clicks: {rows: %d, users: 10000000, items: 10000000, cities: 10000000}}
+source: {parquet: {path: %s}}
 operators:
   - train:
       label: click
@@ -25,6 +32,7 @@ operators:
       batch: 1024
 checkpoint: {path: out/checkpoint, every: {rows: 50000}}
 `
+)
 
 // TestRecoveryAtOneGigabyte trains until the state is a gigabyte, kills the process, and prints how long a new one
 // takes to its first checkpoint, how long checkpoints hold up the rows, and what they write. It fails when what is
@@ -34,9 +42,10 @@ func TestRecoveryAtOneGigabyte(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	dir := t.TempDir()
-	const rows = 6_000_000
-	cmd := start(t, bin, dir, fmt.Sprintf(sizePipeline, rows))
+	input, dir := t.TempDir(), t.TempDir()
+	runHere(t, bin, input, fmt.Sprintf(sizeRows, 6_000_000))
+	text := fmt.Sprintf(sizePipeline, filepath.Join(input, "out", "clicks"))
+	cmd := start(t, bin, dir, text)
 	defer cmd.Process.Kill()
 	var before *state.Manifest
 	for before == nil || size(before) < 1<<30 {
@@ -50,7 +59,7 @@ func TestRecoveryAtOneGigabyte(t *testing.T) {
 	before = newestManifest(t, dir, before)
 
 	began := time.Now()
-	again := start(t, bin, dir, fmt.Sprintf(sizePipeline, rows))
+	again := start(t, bin, dir, text)
 	var after *state.Manifest
 	for after == nil || after.Checkpoint == before.Checkpoint {
 		time.Sleep(20 * time.Millisecond)
@@ -64,7 +73,7 @@ func TestRecoveryAtOneGigabyte(t *testing.T) {
 	t.Logf("state %.2f GB at checkpoint %d (%d rows); first new checkpoint %.1f s after the start; longest pause of the rows %.3f s over %d checkpoints",
 		float64(size(before))/1e9, before.Checkpoint, before.Rows, recovered.Seconds(), res.Pause, res.Checkpoints)
 	calm := t.TempDir()
-	if want := runHere(t, bin, calm, fmt.Sprintf(sizePipeline, rows)); want.StateHash != res.StateHash {
+	if want := runHere(t, bin, calm, text); want.StateHash != res.StateHash {
 		t.Errorf("want the state %s of a run that was left alone, got %s", want.StateHash, res.StateHash)
 	}
 }
