@@ -76,17 +76,6 @@ func TestOptFSSaturation(t *testing.T) {
 	}
 }
 
-func TestDecayAgainstExp(t *testing.T) {
-	worst := 0.0
-	for z := -86.9; z < 87; z += 0.0137 {
-		want := math.Exp(-math.Abs(float64(float32(z))))
-		worst = max(worst, math.Abs(float64(decay(float32(z)))/want-1))
-	}
-	if worst > 3e-7 || decay(0) != 1 || decay(88) != 0 || decay(float32(math.Inf(-1))) != 0 {
-		t.Errorf("relative error %v; %v, %v", worst, decay(0), decay(88))
-	}
-}
-
 func BenchmarkPenalty(b *testing.B) {
 	g := must(NewOptFS(DefaultOptFS()))
 	v, grad := make([]float32, 1<<16), make([]float32, 1<<16)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/sluice-stream/sluice/tensorcore/autograd"
+	"github.com/sluice-stream/sluice/tensorcore/cpu"
 )
 
 // Updates differentiates loss by every parameter on the tape and appends the gradients to out, in the order in
@@ -30,28 +31,10 @@ func Updates(tp *autograd.Tape, loss *autograd.Var, out []Update) ([]Update, err
 			continue
 		}
 		u := Update{Param: p, Rows: l.Rows, Grad: grads[i].Float32s()}
-		if !finite(u.Grad) {
+		if !cpu.Finite(u.Grad) {
 			return out, fmt.Errorf("gradient of %s is not finite; lower the learning rate, or look for extreme values in the input", p.Name)
 		}
 		out = append(out, u)
 	}
 	return out, nil
-}
-
-// finite says that no element is NaN or infinite: x-x is 0 for every other x. Four sums, because one would wait
-// for itself at every element.
-func finite(s []float32) bool {
-	var a, b, c, d float32
-	i := 0
-	for ; i+4 <= len(s); i += 4 {
-		x := s[i : i+4 : i+4]
-		a += x[0] - x[0]
-		b += x[1] - x[1]
-		c += x[2] - x[2]
-		d += x[3] - x[3]
-	}
-	for _, x := range s[i:] {
-		a += x - x
-	}
-	return a+b+c+d == 0
 }

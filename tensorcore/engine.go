@@ -42,6 +42,9 @@ type Reductions interface {
 	Reduce(op ReduceOp, dst, x *tensor.Dense, outer, n, inner int)
 	// Along writes [outer, n, inner]; eps is added where the op says so. dst may be x.
 	Along(op AlongOp, dst, x *tensor.Dense, outer, n, inner int, eps float64)
+	// AlongGrad writes the gradient of x, given g, that of y = op(x), for Softmax, which does not look at x, and
+	// LayerNorm. dst may be g.
+	AlongGrad(op AlongOp, dst, g, y, x *tensor.Dense, outer, n, inner int, eps float64)
 }
 
 // Products are the matrix products.
@@ -66,6 +69,8 @@ type Movement interface {
 	// Copy copies `count` blocks of `size` elements: block k goes from x[xOff+k*xStep] to dst[dstOff+k*dstStep].
 	// Unlike other kernels it leaves the rest of dst alone.
 	Copy(dst, x *tensor.Dense, c CopySpec)
+	// AddBlocks is Copy that adds to what is in dst.
+	AddBlocks(dst, x *tensor.Dense, c CopySpec)
 	// Gather sets dst row i = x row idx[i]; rows are `width` elements.
 	Gather(dst, x *tensor.Dense, idx []int32, width int)
 	// ScatterAdd sets dst row r = sum of g rows i with idx[i] = r, in order of i.

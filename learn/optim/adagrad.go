@@ -58,8 +58,10 @@ func (a *AdaGrad) Step(updates []learn.Update) error {
 	return a.each(updates, false, func(u update) {
 		step := cpu.AdaGradStep{Step: float32(u.rate), Eps: float32(a.cfg.Eps)}
 		w, s := u.Param.Data(), u.Param.Slot("sum", float32(a.cfg.Initial))
-		u.spans(func(d int, g []float32) {
-			step.Run(w[d:d+len(g)], s[d:d+len(g)], g)
-		})
+		if u.Rows == nil {
+			step.Run(w, s, u.Grad)
+		} else {
+			step.Rows(w, s, u.Grad, u.Rows, u.Param.Width())
+		}
 	})
 }

@@ -102,16 +102,15 @@ func (a *Adam) Step(updates []learn.Update) error {
 			k.Step *= k.Root
 			k.Root = 1
 		}
-		shrink := float32(1)
 		if a.decoupled {
-			shrink, k.Decay = float32(1-u.rate*u.decay), 0
+			k.Shrink, k.Decay = float32(u.rate*u.decay), 0
 		}
 		w, m, v := u.Param.Data(), u.Param.Slot("m", 0), u.Param.Slot("v", 0)
-		u.spans(func(d int, g []float32) {
-			n := len(g)
-			scale(w[d:d+n], shrink)
-			k.Run(w[d:d+n], m[d:d+n], v[d:d+n], g)
-		})
+		if u.Rows == nil {
+			k.Run(w, m, v, u.Grad)
+		} else {
+			k.Rows(w, m, v, u.Grad, u.Rows, u.Param.Width())
+		}
 	})
 }
 
@@ -137,15 +136,5 @@ func (a *Adam) CatchUp(p *learn.Param, rows []int32) {
 func (a *Adam) Walk(v learn.Visitor) {
 	if a.missed != nil {
 		a.missed.Walk(v)
-	}
-}
-
-// scale multiplies w by c.
-func scale(w []float32, c float32) {
-	if c == 1 {
-		return
-	}
-	for i := range w {
-		w[i] *= c
 	}
 }

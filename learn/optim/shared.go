@@ -81,11 +81,15 @@ func (c *core) each(updates []learn.Update, dense bool, f func(u update)) error 
 		if scale < 1 || c.shared.Clip.Value > 0 {
 			u.Grad = c.clipped(u.Grad, scale)
 		}
-		if u.Param.Penalty != nil || dense && u.Rows != nil {
+		given, widened := u, u.Param.Penalty != nil || dense && u.Rows != nil
+		if widened {
 			u.Grad, u.Rows = c.wide.whole(u), nil
 		}
 		u.Param.Updates++
 		f(update{u, c.rateAt(u.Param, u.Param.Updates-1), c.decayOf(u.Param)})
+		if widened {
+			c.wide.done(given)
+		}
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func (t *Tape) sweep(from, to int) {
 			t.replay(y, g)
 		} else {
 			for i, x := range y.in {
-				if t.back.state[x.id] != 0 {
+				if t.back.state[x.id] != 0 && !t.addPart(x, y, g) {
 					t.accumulate(x, y.grad(t, y, g, i), y.at.memo == nil && y.at.one == nil)
 				}
 			}

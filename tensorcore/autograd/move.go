@@ -113,13 +113,36 @@ func (t *Tape) Slice(x *Var, axis, from, to int) *Var {
 	shape := append(room[:0], x.shape...)
 	shape[a] = to - from
 	y := t.alloc(shape)
-	y.at.i, y.at.j = a, from
-	inner := tc.Size(shape[a+1:])
-	t.eng.Copy(y.val, x.val, tc.CopySpec{Count: tc.Size(shape[:a]), Size: shape[a] * inner, DstStep: shape[a] * inner,
-		SrcOff: from * inner, SrcStep: x.shape[a] * inner})
+	y.at.i, y.at.j, y.at.part = a, from, true
+	t.eng.Copy(y.val, x.val, placeOf(x, y).reversed())
 	return t.record(y, "Slice", func(t *Tape, y, g *Var, _ int) *Var {
 		return t.Embed(g, y.at.i, y.at.j, y.in[0].shape[y.at.i])
 	}, x)
+}
+
+// place is where the blocks of a slice lie in the whole.
+type place tc.CopySpec
+
+func placeOf(x, slice *Var) place {
+	a, inner := slice.at.i, tc.Size(slice.shape[slice.at.i+1:])
+	size := slice.shape[a] * inner
+	return place{Count: tc.Size(slice.shape[:a]), Size: size, SrcStep: size, DstOff: slice.at.j * inner, DstStep: x.shape[a] * inner}
+}
+
+// reversed goes from the whole to the slice.
+func (p place) reversed() tc.CopySpec {
+	return tc.CopySpec{Count: p.Count, Size: p.Size, SrcOff: p.DstOff, SrcStep: p.DstStep, DstOff: p.SrcOff, DstStep: p.SrcStep}
+}
+
+// addPart adds the gradient g of slice y to the gradient that x has already, without an Embed of zeros around it, in
+// a final pass; false where that cannot be. The bits are the same, but for the sign of a zero.
+func (t *Tape) addPart(x, y, g *Var) bool {
+	have := t.back.grads[x.id]
+	if !y.at.part || t.err != nil || have == nil || !t.owned(have) || g.dead {
+		return false
+	}
+	t.eng.AddBlocks(have.val, g.val, tc.CopySpec(placeOf(x, y)))
+	return true
 }
 
 // Embed returns zeros of extent n along an axis, with x at positions from and after: the reverse of Slice.

@@ -8,12 +8,24 @@ func (t *Tape) LayerNorm(x *Var, eps float64) *Var {
 }
 
 // normGrad is the vjp of y = (x - mean) / sqrt(variance + eps) along axis y.at.i, eps = y.at.p.
-func normGrad(t *Tape, y, g *Var, _ int) *Var {
-	x, a := y.in[0], y.at.i
-	centred := t.Sub(x, t.MeanKeep(x, a))
-	r := t.Pow(t.AddScalar(t.MeanKeep(t.Square(centred), a), y.at.p), -0.5)
-	d := t.Sub(g, t.Add(t.MeanKeep(g, a), t.Mul(y, t.MeanKeep(t.Mul(g, y), a))))
-	return t.Mul(d, r)
+func normGrad(t *Tape, y, g *Var, _ int) *Var { return t.layerNormGrad(g, y, y.in[0], y.at.i, y.at.p) }
+
+// layerNormGrad returns r*(g - mean g - y*mean(g*y)) along axis a, r = 1/sqrt(variance of x + eps). The matrix that g
+// is multiplied with is symmetric, so the vjp with respect to g is the same function.
+func (t *Tape) layerNormGrad(g, y, x *Var, a int, eps float64) *Var {
+	return t.alongGrad("LayerNormGrad", tc.LayerNorm, a, eps, func(t *Tape, o, h *Var, i int) *Var {
+		g, y, x, a := o.in[0], o.in[1], o.in[2], o.at.i
+		if i == 0 {
+			return t.layerNormGrad(h, y, x, a, o.at.p)
+		}
+		centred := t.Sub(x, t.MeanKeep(x, a))
+		r := t.Pow(t.AddScalar(t.MeanKeep(t.Square(centred), a), o.at.p), -0.5)
+		if i == 1 {
+			gy, hy := t.MeanKeep(t.Mul(g, y), a), t.MeanKeep(t.Mul(h, y), a)
+			return t.Neg(t.Mul(r, t.Add(t.Mul(h, gy), t.Mul(g, hy))))
+		}
+		return t.Neg(t.Mul(t.Mul(centred, t.Square(r)), t.MeanKeep(t.Mul(h, o), a))) // through r
+	}, g, y, x)
 }
 
 // BatchNorm returns (x - mean) / sqrt(variance + eps) for each channel over all other axes, and the mean and the

@@ -36,6 +36,7 @@ type attrs struct {
 	p, q    float64
 	i, j    int
 	ta, tb  bool
+	part    bool // of a Slice
 	axes    [tensorcore.MaxRank]int
 	inverse [tensorcore.MaxRank]int
 	idx     []int32

@@ -21,17 +21,35 @@ func (e *Engine) Binary(op tc.BinaryOp, dst, a, b *tensor.Dense) {
 
 // binary32 runs the assembly where there is some.
 func (e *Engine) binary32(op tc.BinaryOp, dst, a, b []float32) {
-	n := e.binaryVec(op, dst, a, b)
-	if n == len(dst) {
+	if len(dst) == 0 {
 		return
 	}
-	if n > 0 && len(a) > 1 {
-		a = a[n:]
+	if v := e.vectors(); v != nil && v.runs(op, dst, a, b) {
+		return
 	}
-	if n > 0 && len(b) > 1 {
-		b = b[n:]
+	binary(op, dst, a, b)
+}
+
+// runs computes a run; false where there is no assembly for it.
+func (v *vectors) runs(op tc.BinaryOp, dst, a, b []float32) bool {
+	n := len(dst)
+	switch {
+	case len(a) == n && len(b) == n:
+		f := v.binary[op]
+		if f != nil {
+			f(&dst[0], &a[0], &b[0], n)
+		}
+		return f != nil
+	case op > tc.Div:
+		return false
+	case len(a) == n:
+		v.one[op](&dst[0], &a[0], b[0], n)
+	case len(b) == n:
+		v.by[op](&dst[0], &b[0], a[0], n)
+	default:
+		return false
 	}
-	binary(op, dst[n:], a, b)
+	return true
 }
 
 // binaryND splits a broadcast into runs along the inner axes, where each of a and b is either whole or one element.
@@ -48,22 +66,71 @@ func binaryND[T float](e *Engine, run func(tc.BinaryOp, []T, []T, []T), op tc.Bi
 		return
 	}
 	w := newWalk(0, dst.Shape(), a.Shape(), b.Shape(), nil)
+	if w.run == len(d) && !e.serial(len(d), binaryGrain) {
+		e.split(len(d), binaryGrain, func(from, to int) { run(op, d[from:to], cut(x, from, to), cut(y, from, to)) })
+		return
+	}
 	grain, n := max(1, binaryGrain/w.run), len(d)/w.run
 	if e.serial(n, grain) {
-		binaryRuns(w, run, op, d, x, y)
+		binaryRuns(e.vectors(), w, run, op, d, x, y)
 		return
 	}
 	e.split(n, grain, func(from, to int) {
 		w := newWalk(from, dst.Shape(), a.Shape(), b.Shape(), nil)
-		binaryRuns(w, run, op, d[from*w.run:to*w.run], x, y)
+		binaryRuns(e.vectors(), w, run, op, d[from*w.run:to*w.run], x, y)
 	})
 }
 
-func binaryRuns[T float](w walk, run func(tc.BinaryOp, []T, []T, []T), op tc.BinaryOp, d, x, y []T) {
-	for ; len(d) > 0; d = d[w.run:] {
-		run(op, d[:w.run], part(&w, 0, x), part(&w, 1, y))
-		w.next()
+// cut is a part of a run's source, which may be a single element.
+func cut[T float](x []T, from, to int) []T {
+	if len(x) == 1 {
+		return x
 	}
+	return x[from:to]
+}
+
+func binaryRuns[T float](v *vectors, w walk, run func(tc.BinaryOp, []T, []T, []T), op tc.BinaryOp, d, x, y []T) {
+	d32, x32, y32, many := rows32Of(v, op, d, x, y)
+	for at := 0; at < len(d); {
+		n := 1
+		if many {
+			n = v.manyRuns(&w, op, d32[at:], x32, y32)
+		} else {
+			run(op, d[at:at+w.run], part(&w, 0, x), part(&w, 1, y))
+		}
+		w.skip(n)
+		at += n * w.run
+	}
+}
+
+// rows32Of gives float32 slices for operations that have kernels of many rows.
+func rows32Of[T float](v *vectors, op tc.BinaryOp, d, x, y []T) (d32, x32, y32 []float32, ok bool) {
+	if v == nil || op > tc.Div {
+		return nil, nil, nil, false
+	}
+	if d32, ok = any(d).([]float32); !ok {
+		return nil, nil, nil, false
+	}
+	return d32, any(x).([]float32), any(y).([]float32), true
+}
+
+// manyRuns computes the runs that lie evenly one after the other, and returns how many.
+func (v *vectors) manyRuns(w *walk, op tc.BinaryOp, d, x, y []float32) int {
+	n, steps := w.rows()
+	n = min(n, len(d)/w.run)
+	a, b := w.src[0], w.src[1]
+	switch {
+	case a.whole && b.whole:
+		v.rows[op](&d[0], &x[a.pos], &y[b.pos], n, 4*steps[0], 4*steps[1], w.run)
+	case a.whole:
+		v.columns[op](&d[0], &x[a.pos], &y[b.pos], n, 4*steps[0], 4*steps[1], w.run)
+	case b.whole && (op == tc.Add || op == tc.Mul):
+		v.columns[op](&d[0], &y[b.pos], &x[a.pos], n, 4*steps[1], 4*steps[0], w.run)
+	default:
+		v.runs(op, d[:w.run], part(w, 0, x), part(w, 1, y))
+		return 1
+	}
+	return n
 }
 
 // binary computes a run; a source of one element stands for all.
@@ -188,6 +255,9 @@ func pairFunc[T float](op tc.BinaryOp) func(a, b T) T {
 	case tc.TanhGrad:
 		return func(a, b T) T { return a * (1 - T(b*b)) }
 	case tc.BCE:
+		if f, ok := any(bce32).(func(a, b T) T); ok {
+			return f
+		}
 		return func(a, b T) T {
 			z := float64(a)
 			return T(max(z, 0)-z*float64(b)) + T(math.Log1p(math.Exp(-math.Abs(z))))

@@ -13,7 +13,7 @@ func (e *Engine) Gemm(dst, a, b, bias *tensor.Dense, s tc.GemmSpec) {
 		if bias != nil {
 			row = bias.Float32s()
 		}
-		if !e.gemmFast(dst.Float32s(), a.Float32s(), b.Float32s(), row, s) {
+		if !gemmFast(e, dst.Float32s(), a.Float32s(), b.Float32s(), row, s) {
 			gemm(e, dst.Float32s(), a.Float32s(), b.Float32s(), row, s)
 		}
 		return
@@ -22,7 +22,9 @@ func (e *Engine) Gemm(dst, a, b, bias *tensor.Dense, s tc.GemmSpec) {
 	if bias != nil {
 		row = bias.Float64s()
 	}
-	gemm(e, dst.Float64s(), a.Float64s(), b.Float64s(), row, s)
+	if !gemmFast(e, dst.Float64s(), a.Float64s(), b.Float64s(), row, s) {
+		gemm(e, dst.Float64s(), a.Float64s(), b.Float64s(), row, s)
+	}
 }
 
 func gemm[T float](e *Engine, dst, a, b, bias []T, s tc.GemmSpec) {

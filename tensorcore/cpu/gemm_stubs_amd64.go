@@ -4,20 +4,33 @@
 
 package cpu
 
-// gemm512 computes a tile of up to 12 rows and 1 or 2 vectors of 16 columns: c = init + a b, then max(c, 0) if relu.
-// Steps are in bytes. mask holds the bits of the columns that exist, which alone are read and written.
+// gemm512f32 computes the tile at t, which points to a tile.
 //
 //go:noescape
-func gemm512(a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cStep int, init *float32, initStep int, k int, rows int, vectors int, relu int, mask *int32)
+func gemm512f32(t *byte)
 
-// gemm256 computes a tile of up to 6 rows and 1 or 2 vectors of 8 columns: c = init + a b, then max(c, 0) if relu.
-// Steps are in bytes. With one vector, mask holds 8 lanes: those of columns that exist, which alone are read
-// and written, are -1. With two vectors all 16 columns exist.
+// gemm512f64 computes the tile at t, which points to a tile.
 //
 //go:noescape
-func gemm256(a *float32, aRow int, aStep int, b *float32, bStep int, c *float32, cStep int, init *float32, initStep int, k int, rows int, vectors int, relu int, mask *int32)
+func gemm512f64(t *byte)
 
-// transpose8 writes dst[k][i] = src[i][k] for 8 rows i and 8*blocks positions k. Steps are in bytes.
+// gemm256f32 computes the tile at t, which points to a tile.
 //
 //go:noescape
-func transpose8(dst *float32, dstStep int, src *float32, srcStep int, blocks int)
+func gemm256f32(t *byte)
+
+// gemm256f64 computes the tile at t, which points to a tile.
+//
+//go:noescape
+func gemm256f64(t *byte)
+
+// transpose8 writes dst[k][i] = src[i][k] for 8 rows i and 8*blocks positions k. Steps are in bytes. Of fewer
+// rows than 8, the last stands for those that are missing.
+//
+//go:noescape
+func transpose8(dst *float32, dstStep int, src *float32, srcStep int, rows int, blocks int)
+
+// packRuns copies 32*pieces bytes from each of n > 0 places of src, step srcStep bytes, to those of dst in order.
+//
+//go:noescape
+func packRuns(dst *byte, dstStep int, src *byte, srcStep int, n int, pieces int)

@@ -4,58 +4,122 @@
 
 #include "textflag.h"
 
-// func vecExp(dst *float32, x *float32, n int)
+DATA firstLanes<>+0(SB)/4, $0xffffffff
+DATA firstLanes<>+4(SB)/4, $0xffffffff
+DATA firstLanes<>+8(SB)/4, $0xffffffff
+DATA firstLanes<>+12(SB)/4, $0xffffffff
+DATA firstLanes<>+16(SB)/4, $0xffffffff
+DATA firstLanes<>+20(SB)/4, $0xffffffff
+DATA firstLanes<>+24(SB)/4, $0xffffffff
+DATA firstLanes<>+28(SB)/4, $0xffffffff
+DATA firstLanes<>+32(SB)/4, $0x00000000
+DATA firstLanes<>+36(SB)/4, $0x00000000
+DATA firstLanes<>+40(SB)/4, $0x00000000
+DATA firstLanes<>+44(SB)/4, $0x00000000
+DATA firstLanes<>+48(SB)/4, $0x00000000
+DATA firstLanes<>+52(SB)/4, $0x00000000
+DATA firstLanes<>+56(SB)/4, $0x00000000
+DATA firstLanes<>+60(SB)/4, $0x00000000
+GLOBL firstLanes<>(SB), RODATA|NOPTR, $64
+
+// func vecExp256(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2
-TEXT ·vecExp(SB), NOSPLIT, $0-24
+TEXT ·vecExp256(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	XORQ BX, BX
 	SHLQ $0x02, DX
-	JE   done
+	SUBQ $0x20, DX
+	JLT  at2
 
-loop:
-	VMOVUPS   (CX)(BX*1), Y0
-	VMOVUPS   lanes42b20000<>+0(SB), Y1
-	VMINPS    Y0, Y1, Y1
-	VMOVUPS   lanesc2d00000<>+0(SB), Y0
-	VMAXPS    Y1, Y0, Y0
-	VMULPS    lanes3fb8aa3b<>+0(SB), Y0, Y1
-	VCVTPS2DQ Y1, Y1
-	VCVTDQ2PS Y1, Y2
-	VMULPS    lanes3f318000<>+0(SB), Y2, Y3
-	VSUBPS    Y3, Y0, Y0
-	VMULPS    lanesb95e8083<>+0(SB), Y2, Y2
-	VSUBPS    Y2, Y0, Y0
-	VMOVUPS   lanes394f815f<>+0(SB), Y2
-	VMULPS    Y0, Y2, Y2
-	VADDPS    lanes3ab6ca35<>+0(SB), Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VADDPS    lanes3c088940<>+0(SB), Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VADDPS    lanes3d2aaa43<>+0(SB), Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VADDPS    lanes3e2aaaaa<>+0(SB), Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VADDPS    lanes3f000000<>+0(SB), Y2, Y2
-	VMULPS    Y0, Y0, Y3
-	VMULPS    Y2, Y3, Y2
-	VADDPS    Y0, Y2, Y0
-	VADDPS    lanes3f800000<>+0(SB), Y0, Y0
-	VPSRAD    $0x01, Y1, Y2
-	VPSUBD    Y2, Y1, Y1
-	VPADDD    lanes0000007f<>+0(SB), Y2, Y2
-	VPSLLD    $0x17, Y2, Y2
-	VMULPS    Y2, Y0, Y0
-	VPADDD    lanes0000007f<>+0(SB), Y1, Y1
-	VPSLLD    $0x17, Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, (AX)(BX*1)
-	ADDQ      $0x20, BX
-	CMPQ      BX, DX
-	JLT       loop
+at1:
+	VMOVUPS      (CX)(BX*1), Y0
+	VBROADCASTSS lanes42b20000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y1
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y0
+	VMAXPS       Y1, Y0, Y0
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTDQ2PS    Y1, Y2
+	VMULPS       lanes3f318000<>+0(SB), Y2, Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       lanesb95e8083<>+0(SB), Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VBROADCASTSS lanes394f815f<>+0(SB), Y2
+	VMULPS       Y0, Y2, Y2
+	VADDPS       lanes3ab6ca35<>+0(SB), Y2, Y2
+	VMULPS       Y0, Y2, Y2
+	VADDPS       lanes3c088940<>+0(SB), Y2, Y2
+	VMULPS       Y0, Y2, Y2
+	VADDPS       lanes3d2aaa43<>+0(SB), Y2, Y2
+	VMULPS       Y0, Y2, Y2
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y2, Y2
+	VMULPS       Y0, Y2, Y2
+	VADDPS       lanes3f000000<>+0(SB), Y2, Y2
+	VMULPS       Y0, Y0, Y3
+	VMULPS       Y2, Y3, Y2
+	VADDPS       Y0, Y2, Y0
+	VADDPS       lanes3f800000<>+0(SB), Y0, Y0
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPADDD       lanes0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y0, Y0
+	VPADDD       lanes0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x20, BX
+	CMPQ         BX, DX
+	JLE          at1
 
-done:
+at2:
+	ADDQ         $0x20, DX
+	SUBQ         BX, DX
+	JE           at3
+	SHRQ         $0x02, DX
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         DX
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VBROADCASTSS lanes42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y1
+	VMAXPS       Y2, Y1, Y1
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTDQ2PS    Y2, Y3
+	VMULPS       lanes3f318000<>+0(SB), Y3, Y4
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       lanesb95e8083<>+0(SB), Y3, Y3
+	VSUBPS       Y3, Y1, Y1
+	VBROADCASTSS lanes394f815f<>+0(SB), Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       lanes3ab6ca35<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       lanes3c088940<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       lanes3d2aaa43<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       lanes3f000000<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y1, Y4
+	VMULPS       Y3, Y4, Y3
+	VADDPS       Y1, Y3, Y1
+	VADDPS       lanes3f800000<>+0(SB), Y1, Y1
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       lanes0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VPADDD       lanes0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*1)
+
+at3:
 	VZEROUPPER
 	RET
 
@@ -189,75 +253,138 @@ DATA lanes0000007f<>+24(SB)/4, $0x0000007f
 DATA lanes0000007f<>+28(SB)/4, $0x0000007f
 GLOBL lanes0000007f<>(SB), RODATA|NOPTR, $32
 
-// func vecLog(dst *float32, x *float32, n int)
+// func vecLog256(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2
-TEXT ·vecLog(SB), NOSPLIT, $0-24
+TEXT ·vecLog256(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	XORQ BX, BX
 	SHLQ $0x02, DX
-	JE   done
+	SUBQ $0x20, DX
+	JLT  at5
 
-loop:
-	VMOVUPS   (CX)(BX*1), Y0
-	VCMPPS    $0x11, lanes00800000<>+0(SB), Y0, Y1
-	VMULPS    lanes4b000000<>+0(SB), Y0, Y2
-	VBLENDVPS Y1, Y2, Y0, Y2
-	VPSRAD    $0x17, Y2, Y3
-	VPSUBD    lanes0000007f<>+0(SB), Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VANDPS    lanes41b80000<>+0(SB), Y1, Y1
-	VSUBPS    Y1, Y3, Y1
-	VANDPS    lanes007fffff<>+0(SB), Y2, Y2
-	VORPS     lanes3f800000<>+0(SB), Y2, Y2
-	VCMPPS    $0x1e, lanes3fb504f3<>+0(SB), Y2, Y3
-	VMULPS    lanes3f000000<>+0(SB), Y2, Y4
-	VBLENDVPS Y3, Y4, Y2, Y2
-	VANDPS    lanes3f800000<>+0(SB), Y3, Y3
-	VADDPS    Y3, Y1, Y1
-	VSUBPS    lanes3f800000<>+0(SB), Y2, Y2
-	VMULPS    Y2, Y2, Y3
-	VMULPS    Y3, Y2, Y4
-	VMOVUPS   lanes3d8a2bd1<>+0(SB), Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanesbdef1e0a<>+0(SB), Y5, Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanes3df37836<>+0(SB), Y5, Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanesbdfe1104<>+0(SB), Y5, Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanes3e119bb4<>+0(SB), Y5, Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanesbe2aae27<>+0(SB), Y5, Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanes3e4cd25b<>+0(SB), Y5, Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanesbe800003<>+0(SB), Y5, Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanes3eaaaaa4<>+0(SB), Y5, Y5
-	VMULPS    Y5, Y4, Y4
-	VMULPS    lanesb95e8083<>+0(SB), Y1, Y5
-	VADDPS    Y5, Y4, Y4
-	VMULPS    lanes3f000000<>+0(SB), Y3, Y3
-	VSUBPS    Y3, Y4, Y3
-	VADDPS    Y2, Y3, Y2
-	VMULPS    lanes3f318000<>+0(SB), Y1, Y1
-	VADDPS    Y1, Y2, Y1
-	VCMPPS    $0x00, lanes00000000<>+0(SB), Y0, Y2
-	VMOVUPS   lanesff800000<>+0(SB), Y3
-	VBLENDVPS Y2, Y3, Y1, Y1
-	VCMPPS    $0x11, lanes00000000<>+0(SB), Y0, Y2
-	VMOVUPS   lanes7fc00000<>+0(SB), Y3
-	VBLENDVPS Y2, Y3, Y1, Y1
-	VCMPPS    $0x11, lanes7f800000<>+0(SB), Y0, Y2
-	VBLENDVPS Y2, Y1, Y0, Y0
-	VMOVUPS   Y0, (AX)(BX*1)
-	ADDQ      $0x20, BX
-	CMPQ      BX, DX
-	JLT       loop
+at4:
+	VMOVUPS      (CX)(BX*1), Y0
+	VCMPPS       $0x11, lanes00800000<>+0(SB), Y0, Y1
+	VMULPS       lanes4b000000<>+0(SB), Y0, Y2
+	VBLENDVPS    Y1, Y2, Y0, Y2
+	VPSRAD       $0x17, Y2, Y3
+	VPSUBD       lanes0000007f<>+0(SB), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VANDPS       lanes41b80000<>+0(SB), Y1, Y1
+	VSUBPS       Y1, Y3, Y1
+	VANDPS       lanes007fffff<>+0(SB), Y2, Y2
+	VORPS        lanes3f800000<>+0(SB), Y2, Y2
+	VCMPPS       $0x1e, lanes3fb504f3<>+0(SB), Y2, Y3
+	VMULPS       lanes3f000000<>+0(SB), Y2, Y4
+	VBLENDVPS    Y3, Y4, Y2, Y2
+	VANDPS       lanes3f800000<>+0(SB), Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       lanes3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y2, Y3
+	VMULPS       Y3, Y2, Y4
+	VBROADCASTSS lanes3d8a2bd1<>+0(SB), Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanesbdef1e0a<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3df37836<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanesbdfe1104<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3e119bb4<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanesbe2aae27<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3e4cd25b<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanesbe800003<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3eaaaaa4<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VMULPS       lanesb95e8083<>+0(SB), Y1, Y5
+	VADDPS       Y5, Y4, Y4
+	VMULPS       lanes3f000000<>+0(SB), Y3, Y3
+	VSUBPS       Y3, Y4, Y3
+	VADDPS       Y2, Y3, Y2
+	VMULPS       lanes3f318000<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y2, Y1
+	VCMPPS       $0x00, lanes00000000<>+0(SB), Y0, Y2
+	VBROADCASTSS lanesff800000<>+0(SB), Y3
+	VBLENDVPS    Y2, Y3, Y1, Y1
+	VCMPPS       $0x11, lanes00000000<>+0(SB), Y0, Y2
+	VBROADCASTSS lanes7fc00000<>+0(SB), Y3
+	VBLENDVPS    Y2, Y3, Y1, Y1
+	VCMPPS       $0x11, lanes7f800000<>+0(SB), Y0, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x20, BX
+	CMPQ         BX, DX
+	JLE          at4
 
-done:
+at5:
+	ADDQ         $0x20, DX
+	SUBQ         BX, DX
+	JE           at6
+	SHRQ         $0x02, DX
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         DX
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VCMPPS       $0x11, lanes00800000<>+0(SB), Y1, Y2
+	VMULPS       lanes4b000000<>+0(SB), Y1, Y3
+	VBLENDVPS    Y2, Y3, Y1, Y3
+	VPSRAD       $0x17, Y3, Y4
+	VPSUBD       lanes0000007f<>+0(SB), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VANDPS       lanes41b80000<>+0(SB), Y2, Y2
+	VSUBPS       Y2, Y4, Y2
+	VANDPS       lanes007fffff<>+0(SB), Y3, Y3
+	VORPS        lanes3f800000<>+0(SB), Y3, Y3
+	VCMPPS       $0x1e, lanes3fb504f3<>+0(SB), Y3, Y4
+	VMULPS       lanes3f000000<>+0(SB), Y3, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VANDPS       lanes3f800000<>+0(SB), Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VSUBPS       lanes3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y3, Y4
+	VMULPS       Y4, Y3, Y5
+	VBROADCASTSS lanes3d8a2bd1<>+0(SB), Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       lanesbdef1e0a<>+0(SB), Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       lanes3df37836<>+0(SB), Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       lanesbdfe1104<>+0(SB), Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       lanes3e119bb4<>+0(SB), Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       lanesbe2aae27<>+0(SB), Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       lanes3e4cd25b<>+0(SB), Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       lanesbe800003<>+0(SB), Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       lanes3eaaaaa4<>+0(SB), Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VMULPS       lanesb95e8083<>+0(SB), Y2, Y6
+	VADDPS       Y6, Y5, Y5
+	VMULPS       lanes3f000000<>+0(SB), Y4, Y4
+	VSUBPS       Y4, Y5, Y4
+	VADDPS       Y3, Y4, Y3
+	VMULPS       lanes3f318000<>+0(SB), Y2, Y2
+	VADDPS       Y2, Y3, Y2
+	VCMPPS       $0x00, lanes00000000<>+0(SB), Y1, Y3
+	VBROADCASTSS lanesff800000<>+0(SB), Y4
+	VBLENDVPS    Y3, Y4, Y2, Y2
+	VCMPPS       $0x11, lanes00000000<>+0(SB), Y1, Y3
+	VBROADCASTSS lanes7fc00000<>+0(SB), Y4
+	VBLENDVPS    Y3, Y4, Y2, Y2
+	VCMPPS       $0x11, lanes7f800000<>+0(SB), Y1, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*1)
+
+at6:
 	VZEROUPPER
 	RET
 
@@ -441,62 +568,112 @@ DATA lanes7f800000<>+24(SB)/4, $0x7f800000
 DATA lanes7f800000<>+28(SB)/4, $0x7f800000
 GLOBL lanes7f800000<>(SB), RODATA|NOPTR, $32
 
-// func vecSigmoid(dst *float32, x *float32, n int)
+// func vecSigmoid256(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2
-TEXT ·vecSigmoid(SB), NOSPLIT, $0-24
+TEXT ·vecSigmoid256(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	XORQ BX, BX
 	SHLQ $0x02, DX
-	JE   done
+	SUBQ $0x20, DX
+	JLT  at8
 
-loop:
-	VMOVUPS   (CX)(BX*1), Y0
-	VMOVUPS   lanes3f800000<>+0(SB), Y1
-	VXORPS    lanes80000000<>+0(SB), Y0, Y0
-	VMOVUPS   lanes42b20000<>+0(SB), Y2
-	VMINPS    Y0, Y2, Y2
-	VMOVUPS   lanesc2d00000<>+0(SB), Y0
-	VMAXPS    Y2, Y0, Y0
-	VMULPS    lanes3fb8aa3b<>+0(SB), Y0, Y2
-	VCVTPS2DQ Y2, Y2
-	VCVTDQ2PS Y2, Y3
-	VMULPS    lanes3f318000<>+0(SB), Y3, Y4
-	VSUBPS    Y4, Y0, Y0
-	VMULPS    lanesb95e8083<>+0(SB), Y3, Y3
-	VSUBPS    Y3, Y0, Y0
-	VMOVUPS   lanes394f815f<>+0(SB), Y3
-	VMULPS    Y0, Y3, Y3
-	VADDPS    lanes3ab6ca35<>+0(SB), Y3, Y3
-	VMULPS    Y0, Y3, Y3
-	VADDPS    lanes3c088940<>+0(SB), Y3, Y3
-	VMULPS    Y0, Y3, Y3
-	VADDPS    lanes3d2aaa43<>+0(SB), Y3, Y3
-	VMULPS    Y0, Y3, Y3
-	VADDPS    lanes3e2aaaaa<>+0(SB), Y3, Y3
-	VMULPS    Y0, Y3, Y3
-	VADDPS    lanes3f000000<>+0(SB), Y3, Y3
-	VMULPS    Y0, Y0, Y4
-	VMULPS    Y3, Y4, Y3
-	VADDPS    Y0, Y3, Y0
-	VADDPS    lanes3f800000<>+0(SB), Y0, Y0
-	VPSRAD    $0x01, Y2, Y3
-	VPSUBD    Y3, Y2, Y2
-	VPADDD    lanes0000007f<>+0(SB), Y3, Y3
-	VPSLLD    $0x17, Y3, Y3
-	VMULPS    Y3, Y0, Y0
-	VPADDD    lanes0000007f<>+0(SB), Y2, Y2
-	VPSLLD    $0x17, Y2, Y2
-	VMULPS    Y2, Y0, Y0
-	VADDPS    lanes3f800000<>+0(SB), Y0, Y0
-	VDIVPS    Y0, Y1, Y0
-	VMOVUPS   Y0, (AX)(BX*1)
-	ADDQ      $0x20, BX
-	CMPQ      BX, DX
-	JLT       loop
+at7:
+	VMOVUPS      (CX)(BX*1), Y0
+	VBROADCASTSS lanes3f800000<>+0(SB), Y1
+	VXORPS       lanes80000000<>+0(SB), Y0, Y0
+	VBROADCASTSS lanes42b20000<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y2
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y0
+	VMAXPS       Y2, Y0, Y0
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTDQ2PS    Y2, Y3
+	VMULPS       lanes3f318000<>+0(SB), Y3, Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       lanesb95e8083<>+0(SB), Y3, Y3
+	VSUBPS       Y3, Y0, Y0
+	VBROADCASTSS lanes394f815f<>+0(SB), Y3
+	VMULPS       Y0, Y3, Y3
+	VADDPS       lanes3ab6ca35<>+0(SB), Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VADDPS       lanes3c088940<>+0(SB), Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VADDPS       lanes3d2aaa43<>+0(SB), Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VADDPS       lanes3f000000<>+0(SB), Y3, Y3
+	VMULPS       Y0, Y0, Y4
+	VMULPS       Y3, Y4, Y3
+	VADDPS       Y0, Y3, Y0
+	VADDPS       lanes3f800000<>+0(SB), Y0, Y0
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       lanes0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VPADDD       lanes0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y0, Y0
+	VADDPS       lanes3f800000<>+0(SB), Y0, Y0
+	VDIVPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x20, BX
+	CMPQ         BX, DX
+	JLE          at7
 
-done:
+at8:
+	ADDQ         $0x20, DX
+	SUBQ         BX, DX
+	JE           at9
+	SHRQ         $0x02, DX
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         DX
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VBROADCASTSS lanes3f800000<>+0(SB), Y2
+	VXORPS       lanes80000000<>+0(SB), Y1, Y1
+	VBROADCASTSS lanes42b20000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y3
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y1
+	VMAXPS       Y3, Y1, Y1
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y1, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y3, Y4
+	VMULPS       lanes3f318000<>+0(SB), Y4, Y5
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       lanesb95e8083<>+0(SB), Y4, Y4
+	VSUBPS       Y4, Y1, Y1
+	VBROADCASTSS lanes394f815f<>+0(SB), Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3ab6ca35<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3c088940<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3d2aaa43<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3f000000<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y1, Y5
+	VMULPS       Y4, Y5, Y4
+	VADDPS       Y1, Y4, Y1
+	VADDPS       lanes3f800000<>+0(SB), Y1, Y1
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPADDD       lanes0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y1, Y1
+	VPADDD       lanes0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VADDPS       lanes3f800000<>+0(SB), Y1, Y1
+	VDIVPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*1)
+
+at9:
 	VZEROUPPER
 	RET
 
@@ -510,82 +687,152 @@ DATA lanes80000000<>+24(SB)/4, $0x80000000
 DATA lanes80000000<>+28(SB)/4, $0x80000000
 GLOBL lanes80000000<>(SB), RODATA|NOPTR, $32
 
-// func vecTanh(dst *float32, x *float32, n int)
+// func vecTanh256(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2
-TEXT ·vecTanh(SB), NOSPLIT, $0-24
+TEXT ·vecTanh256(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	XORQ BX, BX
 	SHLQ $0x02, DX
-	JE   done
+	SUBQ $0x20, DX
+	JLT  at11
 
-loop:
-	VMOVUPS   (CX)(BX*1), Y0
-	VANDPS    lanes7fffffff<>+0(SB), Y0, Y1
-	VMOVUPS   lanes3f800000<>+0(SB), Y2
-	VMOVUPS   lanes40000000<>+0(SB), Y3
-	VADDPS    Y1, Y1, Y4
-	VMOVUPS   lanes42b20000<>+0(SB), Y5
-	VMINPS    Y4, Y5, Y5
-	VMOVUPS   lanesc2d00000<>+0(SB), Y4
-	VMAXPS    Y5, Y4, Y4
-	VMULPS    lanes3fb8aa3b<>+0(SB), Y4, Y5
-	VCVTPS2DQ Y5, Y5
-	VCVTDQ2PS Y5, Y6
-	VMULPS    lanes3f318000<>+0(SB), Y6, Y7
-	VSUBPS    Y7, Y4, Y4
-	VMULPS    lanesb95e8083<>+0(SB), Y6, Y6
-	VSUBPS    Y6, Y4, Y4
-	VMOVUPS   lanes394f815f<>+0(SB), Y6
-	VMULPS    Y4, Y6, Y6
-	VADDPS    lanes3ab6ca35<>+0(SB), Y6, Y6
-	VMULPS    Y4, Y6, Y6
-	VADDPS    lanes3c088940<>+0(SB), Y6, Y6
-	VMULPS    Y4, Y6, Y6
-	VADDPS    lanes3d2aaa43<>+0(SB), Y6, Y6
-	VMULPS    Y4, Y6, Y6
-	VADDPS    lanes3e2aaaaa<>+0(SB), Y6, Y6
-	VMULPS    Y4, Y6, Y6
-	VADDPS    lanes3f000000<>+0(SB), Y6, Y6
-	VMULPS    Y4, Y4, Y7
-	VMULPS    Y6, Y7, Y6
-	VADDPS    Y4, Y6, Y4
-	VADDPS    lanes3f800000<>+0(SB), Y4, Y4
-	VPSRAD    $0x01, Y5, Y6
-	VPSUBD    Y6, Y5, Y5
-	VPADDD    lanes0000007f<>+0(SB), Y6, Y6
-	VPSLLD    $0x17, Y6, Y6
-	VMULPS    Y6, Y4, Y4
-	VPADDD    lanes0000007f<>+0(SB), Y5, Y5
-	VPSLLD    $0x17, Y5, Y5
-	VMULPS    Y5, Y4, Y4
-	VADDPS    lanes3f800000<>+0(SB), Y4, Y4
-	VDIVPS    Y4, Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VANDPS    lanes80000000<>+0(SB), Y0, Y3
-	VORPS     Y3, Y2, Y2
-	VMULPS    Y0, Y0, Y3
-	VMULPS    Y3, Y0, Y4
-	VMOVUPS   lanesbbb9b20d<>+0(SB), Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    lanes3ca8ce49<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    lanesbd5c13ff<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y5, Y5
-	VADDPS    lanes3e088349<>+0(SB), Y5, Y5
-	VMULPS    Y3, Y5, Y3
-	VADDPS    lanesbeaaaa98<>+0(SB), Y3, Y3
-	VMULPS    Y3, Y4, Y3
-	VADDPS    Y0, Y3, Y0
-	VCMPPS    $0x11, lanes3f200000<>+0(SB), Y1, Y1
-	VBLENDVPS Y1, Y0, Y2, Y0
-	VMOVUPS   Y0, (AX)(BX*1)
-	ADDQ      $0x20, BX
-	CMPQ      BX, DX
-	JLT       loop
+at10:
+	VMOVUPS      (CX)(BX*1), Y0
+	VANDPS       lanes7fffffff<>+0(SB), Y0, Y1
+	VBROADCASTSS lanes3f800000<>+0(SB), Y2
+	VBROADCASTSS lanes40000000<>+0(SB), Y3
+	VADDPS       Y1, Y1, Y4
+	VBROADCASTSS lanes42b20000<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y5
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y4
+	VMAXPS       Y5, Y4, Y4
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y5, Y5
+	VCVTDQ2PS    Y5, Y6
+	VMULPS       lanes3f318000<>+0(SB), Y6, Y7
+	VSUBPS       Y7, Y4, Y4
+	VMULPS       lanesb95e8083<>+0(SB), Y6, Y6
+	VSUBPS       Y6, Y4, Y4
+	VBROADCASTSS lanes394f815f<>+0(SB), Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       lanes3ab6ca35<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       lanes3c088940<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       lanes3d2aaa43<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       lanes3f000000<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y4, Y7
+	VMULPS       Y6, Y7, Y6
+	VADDPS       Y4, Y6, Y4
+	VADDPS       lanes3f800000<>+0(SB), Y4, Y4
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPADDD       lanes0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y4, Y4
+	VPADDD       lanes0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VADDPS       lanes3f800000<>+0(SB), Y4, Y4
+	VDIVPS       Y4, Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VANDPS       lanes80000000<>+0(SB), Y0, Y3
+	VORPS        Y3, Y2, Y2
+	VMULPS       Y0, Y0, Y3
+	VMULPS       Y3, Y0, Y4
+	VBROADCASTSS lanesbbb9b20d<>+0(SB), Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       lanes3ca8ce49<>+0(SB), Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       lanesbd5c13ff<>+0(SB), Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       lanes3e088349<>+0(SB), Y5, Y5
+	VMULPS       Y3, Y5, Y3
+	VADDPS       lanesbeaaaa98<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y4, Y3
+	VADDPS       Y0, Y3, Y0
+	VCMPPS       $0x11, lanes3f200000<>+0(SB), Y1, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y0
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x20, BX
+	CMPQ         BX, DX
+	JLE          at10
 
-done:
+at11:
+	ADDQ         $0x20, DX
+	SUBQ         BX, DX
+	JE           at12
+	SHRQ         $0x02, DX
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         DX
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VANDPS       lanes7fffffff<>+0(SB), Y1, Y2
+	VBROADCASTSS lanes3f800000<>+0(SB), Y3
+	VBROADCASTSS lanes40000000<>+0(SB), Y4
+	VADDPS       Y2, Y2, Y5
+	VBROADCASTSS lanes42b20000<>+0(SB), Y6
+	VMINPS       Y5, Y6, Y6
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y5
+	VMAXPS       Y6, Y5, Y5
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VCVTDQ2PS    Y6, Y7
+	VMULPS       lanes3f318000<>+0(SB), Y7, Y8
+	VSUBPS       Y8, Y5, Y5
+	VMULPS       lanesb95e8083<>+0(SB), Y7, Y7
+	VSUBPS       Y7, Y5, Y5
+	VBROADCASTSS lanes394f815f<>+0(SB), Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       lanes3ab6ca35<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       lanes3c088940<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       lanes3d2aaa43<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       lanes3f000000<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y5, Y8
+	VMULPS       Y7, Y8, Y7
+	VADDPS       Y5, Y7, Y5
+	VADDPS       lanes3f800000<>+0(SB), Y5, Y5
+	VPSRAD       $0x01, Y6, Y7
+	VPSUBD       Y7, Y6, Y6
+	VPADDD       lanes0000007f<>+0(SB), Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VMULPS       Y7, Y5, Y5
+	VPADDD       lanes0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VADDPS       lanes3f800000<>+0(SB), Y5, Y5
+	VDIVPS       Y5, Y4, Y4
+	VSUBPS       Y4, Y3, Y3
+	VANDPS       lanes80000000<>+0(SB), Y1, Y4
+	VORPS        Y4, Y3, Y3
+	VMULPS       Y1, Y1, Y4
+	VMULPS       Y4, Y1, Y5
+	VBROADCASTSS lanesbbb9b20d<>+0(SB), Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       lanes3ca8ce49<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       lanesbd5c13ff<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       lanes3e088349<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y4
+	VADDPS       lanesbeaaaa98<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y5, Y4
+	VADDPS       Y1, Y4, Y1
+	VCMPPS       $0x11, lanes3f200000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y1, Y3, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*1)
+
+at12:
 	VZEROUPPER
 	RET
 
@@ -669,247 +916,714 @@ DATA lanes3f200000<>+24(SB)/4, $0x3f200000
 DATA lanes3f200000<>+28(SB)/4, $0x3f200000
 GLOBL lanes3f200000<>(SB), RODATA|NOPTR, $32
 
-// func vecSoftplus(dst *float32, x *float32, n int)
+// func vecSoftplus256(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2
-TEXT ·vecSoftplus(SB), NOSPLIT, $0-24
+TEXT ·vecSoftplus256(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	XORQ BX, BX
 	SHLQ $0x02, DX
-	JE   done
+	SUBQ $0x20, DX
+	JLT  at14
 
-loop:
-	VMOVUPS   (CX)(BX*1), Y0
-	VORPS     lanes80000000<>+0(SB), Y0, Y1
-	VMOVUPS   lanes42b20000<>+0(SB), Y2
-	VMINPS    Y1, Y2, Y2
-	VMOVUPS   lanesc2d00000<>+0(SB), Y1
-	VMAXPS    Y2, Y1, Y1
-	VMULPS    lanes3fb8aa3b<>+0(SB), Y1, Y2
-	VCVTPS2DQ Y2, Y2
-	VCVTDQ2PS Y2, Y3
-	VMULPS    lanes3f318000<>+0(SB), Y3, Y4
-	VSUBPS    Y4, Y1, Y1
-	VMULPS    lanesb95e8083<>+0(SB), Y3, Y3
-	VSUBPS    Y3, Y1, Y1
-	VMOVUPS   lanes394f815f<>+0(SB), Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    lanes3ab6ca35<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    lanes3c088940<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    lanes3d2aaa43<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    lanes3e2aaaaa<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    lanes3f000000<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y1, Y4
-	VMULPS    Y3, Y4, Y3
-	VADDPS    Y1, Y3, Y1
-	VADDPS    lanes3f800000<>+0(SB), Y1, Y1
-	VPSRAD    $0x01, Y2, Y3
-	VPSUBD    Y3, Y2, Y2
-	VPADDD    lanes0000007f<>+0(SB), Y3, Y3
-	VPSLLD    $0x17, Y3, Y3
-	VMULPS    Y3, Y1, Y1
-	VPADDD    lanes0000007f<>+0(SB), Y2, Y2
-	VPSLLD    $0x17, Y2, Y2
-	VMULPS    Y2, Y1, Y1
-	VADDPS    lanes3f800000<>+0(SB), Y1, Y2
-	VCMPPS    $0x11, lanes00800000<>+0(SB), Y2, Y3
-	VMULPS    lanes4b000000<>+0(SB), Y2, Y4
-	VBLENDVPS Y3, Y4, Y2, Y4
-	VPSRAD    $0x17, Y4, Y5
-	VPSUBD    lanes0000007f<>+0(SB), Y5, Y5
-	VCVTDQ2PS Y5, Y5
-	VANDPS    lanes41b80000<>+0(SB), Y3, Y3
-	VSUBPS    Y3, Y5, Y3
-	VANDPS    lanes007fffff<>+0(SB), Y4, Y4
-	VORPS     lanes3f800000<>+0(SB), Y4, Y4
-	VCMPPS    $0x1e, lanes3fb504f3<>+0(SB), Y4, Y5
-	VMULPS    lanes3f000000<>+0(SB), Y4, Y6
-	VBLENDVPS Y5, Y6, Y4, Y4
-	VANDPS    lanes3f800000<>+0(SB), Y5, Y5
-	VADDPS    Y5, Y3, Y3
-	VSUBPS    lanes3f800000<>+0(SB), Y4, Y4
-	VMULPS    Y4, Y4, Y5
-	VMULPS    Y5, Y4, Y6
-	VMOVUPS   lanes3d8a2bd1<>+0(SB), Y7
-	VMULPS    Y4, Y7, Y7
-	VADDPS    lanesbdef1e0a<>+0(SB), Y7, Y7
-	VMULPS    Y4, Y7, Y7
-	VADDPS    lanes3df37836<>+0(SB), Y7, Y7
-	VMULPS    Y4, Y7, Y7
-	VADDPS    lanesbdfe1104<>+0(SB), Y7, Y7
-	VMULPS    Y4, Y7, Y7
-	VADDPS    lanes3e119bb4<>+0(SB), Y7, Y7
-	VMULPS    Y4, Y7, Y7
-	VADDPS    lanesbe2aae27<>+0(SB), Y7, Y7
-	VMULPS    Y4, Y7, Y7
-	VADDPS    lanes3e4cd25b<>+0(SB), Y7, Y7
-	VMULPS    Y4, Y7, Y7
-	VADDPS    lanesbe800003<>+0(SB), Y7, Y7
-	VMULPS    Y4, Y7, Y7
-	VADDPS    lanes3eaaaaa4<>+0(SB), Y7, Y7
-	VMULPS    Y7, Y6, Y6
-	VMULPS    lanesb95e8083<>+0(SB), Y3, Y7
-	VADDPS    Y7, Y6, Y6
-	VMULPS    lanes3f000000<>+0(SB), Y5, Y5
-	VSUBPS    Y5, Y6, Y5
-	VADDPS    Y4, Y5, Y4
-	VMULPS    lanes3f318000<>+0(SB), Y3, Y3
-	VADDPS    Y3, Y4, Y3
-	VCMPPS    $0x00, lanes00000000<>+0(SB), Y2, Y4
-	VMOVUPS   lanesff800000<>+0(SB), Y5
-	VBLENDVPS Y4, Y5, Y3, Y3
-	VCMPPS    $0x11, lanes00000000<>+0(SB), Y2, Y4
-	VMOVUPS   lanes7fc00000<>+0(SB), Y5
-	VBLENDVPS Y4, Y5, Y3, Y3
-	VCMPPS    $0x11, lanes7f800000<>+0(SB), Y2, Y4
-	VBLENDVPS Y4, Y3, Y2, Y3
-	VSUBPS    lanes3f800000<>+0(SB), Y2, Y4
-	VSUBPS    Y1, Y4, Y1
-	VDIVPS    Y2, Y1, Y1
-	VSUBPS    Y1, Y3, Y1
-	VMOVUPS   lanes00000000<>+0(SB), Y2
-	VMAXPS    Y0, Y2, Y2
-	VADDPS    Y2, Y1, Y0
-	VMOVUPS   Y0, (AX)(BX*1)
-	ADDQ      $0x20, BX
-	CMPQ      BX, DX
-	JLT       loop
+at13:
+	VMOVUPS      (CX)(BX*1), Y0
+	VORPS        lanes80000000<>+0(SB), Y0, Y1
+	VBROADCASTSS lanes42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y1
+	VMAXPS       Y2, Y1, Y1
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTDQ2PS    Y2, Y3
+	VMULPS       lanes3f318000<>+0(SB), Y3, Y4
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       lanesb95e8083<>+0(SB), Y3, Y3
+	VSUBPS       Y3, Y1, Y1
+	VBROADCASTSS lanes394f815f<>+0(SB), Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       lanes3ab6ca35<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       lanes3c088940<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       lanes3d2aaa43<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       lanes3f000000<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y1, Y4
+	VMULPS       Y3, Y4, Y3
+	VADDPS       Y1, Y3, Y1
+	VADDPS       lanes3f800000<>+0(SB), Y1, Y1
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       lanes0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VPADDD       lanes0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       lanes3f800000<>+0(SB), Y1, Y2
+	VCMPPS       $0x11, lanes00800000<>+0(SB), Y2, Y3
+	VMULPS       lanes4b000000<>+0(SB), Y2, Y4
+	VBLENDVPS    Y3, Y4, Y2, Y4
+	VPSRAD       $0x17, Y4, Y5
+	VPSUBD       lanes0000007f<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VANDPS       lanes41b80000<>+0(SB), Y3, Y3
+	VSUBPS       Y3, Y5, Y3
+	VANDPS       lanes007fffff<>+0(SB), Y4, Y4
+	VORPS        lanes3f800000<>+0(SB), Y4, Y4
+	VCMPPS       $0x1e, lanes3fb504f3<>+0(SB), Y4, Y5
+	VMULPS       lanes3f000000<>+0(SB), Y4, Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	VANDPS       lanes3f800000<>+0(SB), Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       lanes3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y4, Y5
+	VMULPS       Y5, Y4, Y6
+	VBROADCASTSS lanes3d8a2bd1<>+0(SB), Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanesbdef1e0a<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanes3df37836<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanesbdfe1104<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanes3e119bb4<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanesbe2aae27<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanes3e4cd25b<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanesbe800003<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanes3eaaaaa4<>+0(SB), Y7, Y7
+	VMULPS       Y7, Y6, Y6
+	VMULPS       lanesb95e8083<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y6
+	VMULPS       lanes3f000000<>+0(SB), Y5, Y5
+	VSUBPS       Y5, Y6, Y5
+	VADDPS       Y4, Y5, Y4
+	VMULPS       lanes3f318000<>+0(SB), Y3, Y3
+	VADDPS       Y3, Y4, Y3
+	VCMPPS       $0x00, lanes00000000<>+0(SB), Y2, Y4
+	VBROADCASTSS lanesff800000<>+0(SB), Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VCMPPS       $0x11, lanes00000000<>+0(SB), Y2, Y4
+	VBROADCASTSS lanes7fc00000<>+0(SB), Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VCMPPS       $0x11, lanes7f800000<>+0(SB), Y2, Y4
+	VBLENDVPS    Y4, Y3, Y2, Y3
+	VSUBPS       lanes3f800000<>+0(SB), Y2, Y4
+	VSUBPS       Y1, Y4, Y1
+	VDIVPS       Y2, Y1, Y1
+	VSUBPS       Y1, Y3, Y1
+	VBROADCASTSS lanes00000000<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y2
+	VADDPS       Y2, Y1, Y0
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x20, BX
+	CMPQ         BX, DX
+	JLE          at13
 
-done:
+at14:
+	ADDQ         $0x20, DX
+	SUBQ         BX, DX
+	JE           at15
+	SHRQ         $0x02, DX
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         DX
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VORPS        lanes80000000<>+0(SB), Y1, Y2
+	VBROADCASTSS lanes42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y3
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y2
+	VMAXPS       Y3, Y2, Y2
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y3, Y4
+	VMULPS       lanes3f318000<>+0(SB), Y4, Y5
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       lanesb95e8083<>+0(SB), Y4, Y4
+	VSUBPS       Y4, Y2, Y2
+	VBROADCASTSS lanes394f815f<>+0(SB), Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       lanes3ab6ca35<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       lanes3c088940<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       lanes3d2aaa43<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       lanes3f000000<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y2, Y5
+	VMULPS       Y4, Y5, Y4
+	VADDPS       Y2, Y4, Y2
+	VADDPS       lanes3f800000<>+0(SB), Y2, Y2
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPADDD       lanes0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VPADDD       lanes0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VADDPS       lanes3f800000<>+0(SB), Y2, Y3
+	VCMPPS       $0x11, lanes00800000<>+0(SB), Y3, Y4
+	VMULPS       lanes4b000000<>+0(SB), Y3, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y5
+	VPSRAD       $0x17, Y5, Y6
+	VPSUBD       lanes0000007f<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VANDPS       lanes41b80000<>+0(SB), Y4, Y4
+	VSUBPS       Y4, Y6, Y4
+	VANDPS       lanes007fffff<>+0(SB), Y5, Y5
+	VORPS        lanes3f800000<>+0(SB), Y5, Y5
+	VCMPPS       $0x1e, lanes3fb504f3<>+0(SB), Y5, Y6
+	VMULPS       lanes3f000000<>+0(SB), Y5, Y7
+	VBLENDVPS    Y6, Y7, Y5, Y5
+	VANDPS       lanes3f800000<>+0(SB), Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	VSUBPS       lanes3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y5, Y6
+	VMULPS       Y6, Y5, Y7
+	VBROADCASTSS lanes3d8a2bd1<>+0(SB), Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanesbdef1e0a<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanes3df37836<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanesbdfe1104<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanes3e119bb4<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanesbe2aae27<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanes3e4cd25b<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanesbe800003<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanes3eaaaaa4<>+0(SB), Y8, Y8
+	VMULPS       Y8, Y7, Y7
+	VMULPS       lanesb95e8083<>+0(SB), Y4, Y8
+	VADDPS       Y8, Y7, Y7
+	VMULPS       lanes3f000000<>+0(SB), Y6, Y6
+	VSUBPS       Y6, Y7, Y6
+	VADDPS       Y5, Y6, Y5
+	VMULPS       lanes3f318000<>+0(SB), Y4, Y4
+	VADDPS       Y4, Y5, Y4
+	VCMPPS       $0x00, lanes00000000<>+0(SB), Y3, Y5
+	VBROADCASTSS lanesff800000<>+0(SB), Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	VCMPPS       $0x11, lanes00000000<>+0(SB), Y3, Y5
+	VBROADCASTSS lanes7fc00000<>+0(SB), Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	VCMPPS       $0x11, lanes7f800000<>+0(SB), Y3, Y5
+	VBLENDVPS    Y5, Y4, Y3, Y4
+	VSUBPS       lanes3f800000<>+0(SB), Y3, Y5
+	VSUBPS       Y2, Y5, Y2
+	VDIVPS       Y3, Y2, Y2
+	VSUBPS       Y2, Y4, Y2
+	VBROADCASTSS lanes00000000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y3
+	VADDPS       Y3, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*1)
+
+at15:
 	VZEROUPPER
 	RET
 
-// func vecErf(dst *float32, x *float32, n int)
-// Requires: AVX
-TEXT ·vecErf(SB), NOSPLIT, $0-24
+// func vecLogSigmoid256(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·vecLogSigmoid256(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	XORQ BX, BX
 	SHLQ $0x02, DX
-	JE   done
+	SUBQ $0x20, DX
+	JLT  at17
 
-loop:
-	VMOVUPS   (CX)(BX*1), Y0
-	VMOVUPS   lanes407ae148<>+0(SB), Y1
-	VMINPS    Y0, Y1, Y1
-	VMOVUPS   lanesc07ae148<>+0(SB), Y2
-	VMAXPS    Y1, Y2, Y2
-	VMULPS    Y2, Y2, Y1
-	VMOVUPS   lanes3607f4ea<>+0(SB), Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    lanes3995421f<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    lanes3b799220<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    lanes3d5893e1<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    lanes3e4425ad<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    lanes3f906eba<>+0(SB), Y3, Y3
-	VMOVUPS   lanes381eada2<>+0(SB), Y4
-	VMULPS    Y1, Y4, Y4
-	VADDPS    lanes3a9972f1<>+0(SB), Y4, Y4
-	VMULPS    Y1, Y4, Y4
-	VADDPS    lanes3c76a982<>+0(SB), Y4, Y4
-	VMULPS    Y1, Y4, Y4
-	VADDPS    lanes3dea9e2a<>+0(SB), Y4, Y4
-	VMULPS    Y1, Y4, Y4
-	VADDPS    lanes3f00ca78<>+0(SB), Y4, Y4
-	VMULPS    Y1, Y4, Y1
-	VADDPS    lanes3f800000<>+0(SB), Y1, Y1
-	VMULPS    Y3, Y2, Y2
-	VDIVPS    Y1, Y2, Y1
-	VANDPS    lanes80000000<>+0(SB), Y0, Y2
-	VORPS     lanes3f800000<>+0(SB), Y2, Y2
-	VANDPS    lanes7fffffff<>+0(SB), Y0, Y3
-	VCMPPS    $0x11, lanes407ae148<>+0(SB), Y3, Y3
-	VBLENDVPS Y3, Y1, Y2, Y1
-	VCMPPS    $0x03, Y0, Y0, Y2
-	VBLENDVPS Y2, Y0, Y1, Y0
-	VMOVUPS   Y0, (AX)(BX*1)
-	ADDQ      $0x20, BX
-	CMPQ      BX, DX
-	JLT       loop
+at16:
+	VMOVUPS      (CX)(BX*1), Y0
+	VXORPS       lanes80000000<>+0(SB), Y0, Y0
+	VORPS        lanes80000000<>+0(SB), Y0, Y1
+	VBROADCASTSS lanes42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y1
+	VMAXPS       Y2, Y1, Y1
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y1, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTDQ2PS    Y2, Y3
+	VMULPS       lanes3f318000<>+0(SB), Y3, Y4
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       lanesb95e8083<>+0(SB), Y3, Y3
+	VSUBPS       Y3, Y1, Y1
+	VBROADCASTSS lanes394f815f<>+0(SB), Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       lanes3ab6ca35<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       lanes3c088940<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       lanes3d2aaa43<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       lanes3f000000<>+0(SB), Y3, Y3
+	VMULPS       Y1, Y1, Y4
+	VMULPS       Y3, Y4, Y3
+	VADDPS       Y1, Y3, Y1
+	VADDPS       lanes3f800000<>+0(SB), Y1, Y1
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       lanes0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VPADDD       lanes0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       lanes3f800000<>+0(SB), Y1, Y2
+	VCMPPS       $0x11, lanes00800000<>+0(SB), Y2, Y3
+	VMULPS       lanes4b000000<>+0(SB), Y2, Y4
+	VBLENDVPS    Y3, Y4, Y2, Y4
+	VPSRAD       $0x17, Y4, Y5
+	VPSUBD       lanes0000007f<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VANDPS       lanes41b80000<>+0(SB), Y3, Y3
+	VSUBPS       Y3, Y5, Y3
+	VANDPS       lanes007fffff<>+0(SB), Y4, Y4
+	VORPS        lanes3f800000<>+0(SB), Y4, Y4
+	VCMPPS       $0x1e, lanes3fb504f3<>+0(SB), Y4, Y5
+	VMULPS       lanes3f000000<>+0(SB), Y4, Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	VANDPS       lanes3f800000<>+0(SB), Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       lanes3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y4, Y5
+	VMULPS       Y5, Y4, Y6
+	VBROADCASTSS lanes3d8a2bd1<>+0(SB), Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanesbdef1e0a<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanes3df37836<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanesbdfe1104<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanes3e119bb4<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanesbe2aae27<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanes3e4cd25b<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanesbe800003<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanes3eaaaaa4<>+0(SB), Y7, Y7
+	VMULPS       Y7, Y6, Y6
+	VMULPS       lanesb95e8083<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y6
+	VMULPS       lanes3f000000<>+0(SB), Y5, Y5
+	VSUBPS       Y5, Y6, Y5
+	VADDPS       Y4, Y5, Y4
+	VMULPS       lanes3f318000<>+0(SB), Y3, Y3
+	VADDPS       Y3, Y4, Y3
+	VCMPPS       $0x00, lanes00000000<>+0(SB), Y2, Y4
+	VBROADCASTSS lanesff800000<>+0(SB), Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VCMPPS       $0x11, lanes00000000<>+0(SB), Y2, Y4
+	VBROADCASTSS lanes7fc00000<>+0(SB), Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VCMPPS       $0x11, lanes7f800000<>+0(SB), Y2, Y4
+	VBLENDVPS    Y4, Y3, Y2, Y3
+	VSUBPS       lanes3f800000<>+0(SB), Y2, Y4
+	VSUBPS       Y1, Y4, Y1
+	VDIVPS       Y2, Y1, Y1
+	VSUBPS       Y1, Y3, Y1
+	VBROADCASTSS lanes00000000<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y2
+	VADDPS       Y2, Y1, Y0
+	VXORPS       lanes80000000<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x20, BX
+	CMPQ         BX, DX
+	JLE          at16
 
-done:
+at17:
+	ADDQ         $0x20, DX
+	SUBQ         BX, DX
+	JE           at18
+	SHRQ         $0x02, DX
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         DX
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VXORPS       lanes80000000<>+0(SB), Y1, Y1
+	VORPS        lanes80000000<>+0(SB), Y1, Y2
+	VBROADCASTSS lanes42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y3
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y2
+	VMAXPS       Y3, Y2, Y2
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y3, Y4
+	VMULPS       lanes3f318000<>+0(SB), Y4, Y5
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       lanesb95e8083<>+0(SB), Y4, Y4
+	VSUBPS       Y4, Y2, Y2
+	VBROADCASTSS lanes394f815f<>+0(SB), Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       lanes3ab6ca35<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       lanes3c088940<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       lanes3d2aaa43<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       lanes3f000000<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y2, Y5
+	VMULPS       Y4, Y5, Y4
+	VADDPS       Y2, Y4, Y2
+	VADDPS       lanes3f800000<>+0(SB), Y2, Y2
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPADDD       lanes0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VPADDD       lanes0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VADDPS       lanes3f800000<>+0(SB), Y2, Y3
+	VCMPPS       $0x11, lanes00800000<>+0(SB), Y3, Y4
+	VMULPS       lanes4b000000<>+0(SB), Y3, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y5
+	VPSRAD       $0x17, Y5, Y6
+	VPSUBD       lanes0000007f<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VANDPS       lanes41b80000<>+0(SB), Y4, Y4
+	VSUBPS       Y4, Y6, Y4
+	VANDPS       lanes007fffff<>+0(SB), Y5, Y5
+	VORPS        lanes3f800000<>+0(SB), Y5, Y5
+	VCMPPS       $0x1e, lanes3fb504f3<>+0(SB), Y5, Y6
+	VMULPS       lanes3f000000<>+0(SB), Y5, Y7
+	VBLENDVPS    Y6, Y7, Y5, Y5
+	VANDPS       lanes3f800000<>+0(SB), Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	VSUBPS       lanes3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y5, Y6
+	VMULPS       Y6, Y5, Y7
+	VBROADCASTSS lanes3d8a2bd1<>+0(SB), Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanesbdef1e0a<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanes3df37836<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanesbdfe1104<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanes3e119bb4<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanesbe2aae27<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanes3e4cd25b<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanesbe800003<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanes3eaaaaa4<>+0(SB), Y8, Y8
+	VMULPS       Y8, Y7, Y7
+	VMULPS       lanesb95e8083<>+0(SB), Y4, Y8
+	VADDPS       Y8, Y7, Y7
+	VMULPS       lanes3f000000<>+0(SB), Y6, Y6
+	VSUBPS       Y6, Y7, Y6
+	VADDPS       Y5, Y6, Y5
+	VMULPS       lanes3f318000<>+0(SB), Y4, Y4
+	VADDPS       Y4, Y5, Y4
+	VCMPPS       $0x00, lanes00000000<>+0(SB), Y3, Y5
+	VBROADCASTSS lanesff800000<>+0(SB), Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	VCMPPS       $0x11, lanes00000000<>+0(SB), Y3, Y5
+	VBROADCASTSS lanes7fc00000<>+0(SB), Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	VCMPPS       $0x11, lanes7f800000<>+0(SB), Y3, Y5
+	VBLENDVPS    Y5, Y4, Y3, Y4
+	VSUBPS       lanes3f800000<>+0(SB), Y3, Y5
+	VSUBPS       Y2, Y5, Y2
+	VDIVPS       Y3, Y2, Y2
+	VSUBPS       Y2, Y4, Y2
+	VBROADCASTSS lanes00000000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y3
+	VADDPS       Y3, Y2, Y1
+	VXORPS       lanes80000000<>+0(SB), Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*1)
+
+at18:
 	VZEROUPPER
 	RET
 
-DATA lanes407ae148<>+0(SB)/4, $0x407ae148
-DATA lanes407ae148<>+4(SB)/4, $0x407ae148
-DATA lanes407ae148<>+8(SB)/4, $0x407ae148
-DATA lanes407ae148<>+12(SB)/4, $0x407ae148
-DATA lanes407ae148<>+16(SB)/4, $0x407ae148
-DATA lanes407ae148<>+20(SB)/4, $0x407ae148
-DATA lanes407ae148<>+24(SB)/4, $0x407ae148
-DATA lanes407ae148<>+28(SB)/4, $0x407ae148
-GLOBL lanes407ae148<>(SB), RODATA|NOPTR, $32
+// func vecErf256(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·vecErf256(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x20, DX
+	JLT  at20
 
-DATA lanesc07ae148<>+0(SB)/4, $0xc07ae148
-DATA lanesc07ae148<>+4(SB)/4, $0xc07ae148
-DATA lanesc07ae148<>+8(SB)/4, $0xc07ae148
-DATA lanesc07ae148<>+12(SB)/4, $0xc07ae148
-DATA lanesc07ae148<>+16(SB)/4, $0xc07ae148
-DATA lanesc07ae148<>+20(SB)/4, $0xc07ae148
-DATA lanesc07ae148<>+24(SB)/4, $0xc07ae148
-DATA lanesc07ae148<>+28(SB)/4, $0xc07ae148
-GLOBL lanesc07ae148<>(SB), RODATA|NOPTR, $32
+at19:
+	VMOVUPS      (CX)(BX*1), Y0
+	VANDPS       lanes7fffffff<>+0(SB), Y0, Y1
+	VMULPS       Y0, Y0, Y2
+	VBROADCASTSS lanes38a4b523<>+0(SB), Y3
+	VMULPS       Y2, Y3, Y3
+	VADDPS       lanesba51fb84<>+0(SB), Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VADDPS       lanes3baa02da<>+0(SB), Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VADDPS       lanesbcdbfc87<>+0(SB), Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VADDPS       lanes3de7167c<>+0(SB), Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VADDPS       lanesbec0939f<>+0(SB), Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VADDPS       lanes3f906eba<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y0, Y3
+	VXORPS       lanes80000000<>+0(SB), Y2, Y2
+	VBROADCASTSS lanes42b20000<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y4
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y2
+	VMAXPS       Y4, Y2, Y2
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTDQ2PS    Y4, Y5
+	VMULPS       lanes3f318000<>+0(SB), Y5, Y6
+	VSUBPS       Y6, Y2, Y2
+	VMULPS       lanesb95e8083<>+0(SB), Y5, Y5
+	VSUBPS       Y5, Y2, Y2
+	VBROADCASTSS lanes394f815f<>+0(SB), Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3ab6ca35<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3c088940<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3d2aaa43<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3f000000<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y2, Y6
+	VMULPS       Y5, Y6, Y5
+	VADDPS       Y2, Y5, Y2
+	VADDPS       lanes3f800000<>+0(SB), Y2, Y2
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPADDD       lanes0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y2, Y2
+	VPADDD       lanes0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS lanes41680000<>+0(SB), Y4
+	VMINPS       Y1, Y4, Y4
+	VMULPS       lanes3fb504f3<>+0(SB), Y4, Y4
+	VBROADCASTSS lanes3f800000<>+0(SB), Y5
+	VADDPS       lanes40400000<>+0(SB), Y4, Y6
+	VDIVPS       Y6, Y5, Y5
+	VSUBPS       lanes40400000<>+0(SB), Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VBROADCASTSS lanesb989e1bf<>+0(SB), Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       lanesba6b573c<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       lanes3a8cde01<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       lanes3be2c138<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       lanesbc2bb4b2<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       lanesbd418ec2<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       lanes3e6b8a35<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       lanesbf02639a<>+0(SB), Y6, Y6
+	VMULPS       Y4, Y6, Y4
+	VADDPS       lanes3f3aa53a<>+0(SB), Y4, Y4
+	VMULPS       Y5, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS lanes3f800000<>+0(SB), Y4
+	VSUBPS       Y2, Y4, Y2
+	VANDPS       lanes80000000<>+0(SB), Y0, Y0
+	VORPS        Y0, Y2, Y0
+	VCMPPS       $0x11, lanes3f800000<>+0(SB), Y1, Y1
+	VBLENDVPS    Y1, Y3, Y0, Y0
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x20, BX
+	CMPQ         BX, DX
+	JLE          at19
 
-DATA lanes3607f4ea<>+0(SB)/4, $0x3607f4ea
-DATA lanes3607f4ea<>+4(SB)/4, $0x3607f4ea
-DATA lanes3607f4ea<>+8(SB)/4, $0x3607f4ea
-DATA lanes3607f4ea<>+12(SB)/4, $0x3607f4ea
-DATA lanes3607f4ea<>+16(SB)/4, $0x3607f4ea
-DATA lanes3607f4ea<>+20(SB)/4, $0x3607f4ea
-DATA lanes3607f4ea<>+24(SB)/4, $0x3607f4ea
-DATA lanes3607f4ea<>+28(SB)/4, $0x3607f4ea
-GLOBL lanes3607f4ea<>(SB), RODATA|NOPTR, $32
+at20:
+	ADDQ         $0x20, DX
+	SUBQ         BX, DX
+	JE           at21
+	SHRQ         $0x02, DX
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         DX
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VANDPS       lanes7fffffff<>+0(SB), Y1, Y2
+	VMULPS       Y1, Y1, Y3
+	VBROADCASTSS lanes38a4b523<>+0(SB), Y4
+	VMULPS       Y3, Y4, Y4
+	VADDPS       lanesba51fb84<>+0(SB), Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VADDPS       lanes3baa02da<>+0(SB), Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VADDPS       lanesbcdbfc87<>+0(SB), Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VADDPS       lanes3de7167c<>+0(SB), Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VADDPS       lanesbec0939f<>+0(SB), Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VADDPS       lanes3f906eba<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y1, Y4
+	VXORPS       lanes80000000<>+0(SB), Y3, Y3
+	VBROADCASTSS lanes42b20000<>+0(SB), Y5
+	VMINPS       Y3, Y5, Y5
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y3
+	VMAXPS       Y5, Y3, Y3
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y3, Y5
+	VCVTPS2DQ    Y5, Y5
+	VCVTDQ2PS    Y5, Y6
+	VMULPS       lanes3f318000<>+0(SB), Y6, Y7
+	VSUBPS       Y7, Y3, Y3
+	VMULPS       lanesb95e8083<>+0(SB), Y6, Y6
+	VSUBPS       Y6, Y3, Y3
+	VBROADCASTSS lanes394f815f<>+0(SB), Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       lanes3ab6ca35<>+0(SB), Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       lanes3c088940<>+0(SB), Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       lanes3d2aaa43<>+0(SB), Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       lanes3f000000<>+0(SB), Y6, Y6
+	VMULPS       Y3, Y3, Y7
+	VMULPS       Y6, Y7, Y6
+	VADDPS       Y3, Y6, Y3
+	VADDPS       lanes3f800000<>+0(SB), Y3, Y3
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPADDD       lanes0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y3, Y3
+	VPADDD       lanes0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VADDPS       Y3, Y3, Y3
+	VBROADCASTSS lanes41680000<>+0(SB), Y5
+	VMINPS       Y2, Y5, Y5
+	VMULPS       lanes3fb504f3<>+0(SB), Y5, Y5
+	VBROADCASTSS lanes3f800000<>+0(SB), Y6
+	VADDPS       lanes40400000<>+0(SB), Y5, Y7
+	VDIVPS       Y7, Y6, Y6
+	VSUBPS       lanes40400000<>+0(SB), Y5, Y5
+	VMULPS       Y6, Y5, Y5
+	VBROADCASTSS lanesb989e1bf<>+0(SB), Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       lanesba6b573c<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       lanes3a8cde01<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       lanes3be2c138<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       lanesbc2bb4b2<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       lanesbd418ec2<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       lanes3e6b8a35<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       lanesbf02639a<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y5
+	VADDPS       lanes3f3aa53a<>+0(SB), Y5, Y5
+	VMULPS       Y6, Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VBROADCASTSS lanes3f800000<>+0(SB), Y5
+	VSUBPS       Y3, Y5, Y3
+	VANDPS       lanes80000000<>+0(SB), Y1, Y1
+	VORPS        Y1, Y3, Y1
+	VCMPPS       $0x11, lanes3f800000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y4, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*1)
 
-DATA lanes3995421f<>+0(SB)/4, $0x3995421f
-DATA lanes3995421f<>+4(SB)/4, $0x3995421f
-DATA lanes3995421f<>+8(SB)/4, $0x3995421f
-DATA lanes3995421f<>+12(SB)/4, $0x3995421f
-DATA lanes3995421f<>+16(SB)/4, $0x3995421f
-DATA lanes3995421f<>+20(SB)/4, $0x3995421f
-DATA lanes3995421f<>+24(SB)/4, $0x3995421f
-DATA lanes3995421f<>+28(SB)/4, $0x3995421f
-GLOBL lanes3995421f<>(SB), RODATA|NOPTR, $32
+at21:
+	VZEROUPPER
+	RET
 
-DATA lanes3b799220<>+0(SB)/4, $0x3b799220
-DATA lanes3b799220<>+4(SB)/4, $0x3b799220
-DATA lanes3b799220<>+8(SB)/4, $0x3b799220
-DATA lanes3b799220<>+12(SB)/4, $0x3b799220
-DATA lanes3b799220<>+16(SB)/4, $0x3b799220
-DATA lanes3b799220<>+20(SB)/4, $0x3b799220
-DATA lanes3b799220<>+24(SB)/4, $0x3b799220
-DATA lanes3b799220<>+28(SB)/4, $0x3b799220
-GLOBL lanes3b799220<>(SB), RODATA|NOPTR, $32
+DATA lanes38a4b523<>+0(SB)/4, $0x38a4b523
+DATA lanes38a4b523<>+4(SB)/4, $0x38a4b523
+DATA lanes38a4b523<>+8(SB)/4, $0x38a4b523
+DATA lanes38a4b523<>+12(SB)/4, $0x38a4b523
+DATA lanes38a4b523<>+16(SB)/4, $0x38a4b523
+DATA lanes38a4b523<>+20(SB)/4, $0x38a4b523
+DATA lanes38a4b523<>+24(SB)/4, $0x38a4b523
+DATA lanes38a4b523<>+28(SB)/4, $0x38a4b523
+GLOBL lanes38a4b523<>(SB), RODATA|NOPTR, $32
 
-DATA lanes3d5893e1<>+0(SB)/4, $0x3d5893e1
-DATA lanes3d5893e1<>+4(SB)/4, $0x3d5893e1
-DATA lanes3d5893e1<>+8(SB)/4, $0x3d5893e1
-DATA lanes3d5893e1<>+12(SB)/4, $0x3d5893e1
-DATA lanes3d5893e1<>+16(SB)/4, $0x3d5893e1
-DATA lanes3d5893e1<>+20(SB)/4, $0x3d5893e1
-DATA lanes3d5893e1<>+24(SB)/4, $0x3d5893e1
-DATA lanes3d5893e1<>+28(SB)/4, $0x3d5893e1
-GLOBL lanes3d5893e1<>(SB), RODATA|NOPTR, $32
+DATA lanesba51fb84<>+0(SB)/4, $0xba51fb84
+DATA lanesba51fb84<>+4(SB)/4, $0xba51fb84
+DATA lanesba51fb84<>+8(SB)/4, $0xba51fb84
+DATA lanesba51fb84<>+12(SB)/4, $0xba51fb84
+DATA lanesba51fb84<>+16(SB)/4, $0xba51fb84
+DATA lanesba51fb84<>+20(SB)/4, $0xba51fb84
+DATA lanesba51fb84<>+24(SB)/4, $0xba51fb84
+DATA lanesba51fb84<>+28(SB)/4, $0xba51fb84
+GLOBL lanesba51fb84<>(SB), RODATA|NOPTR, $32
 
-DATA lanes3e4425ad<>+0(SB)/4, $0x3e4425ad
-DATA lanes3e4425ad<>+4(SB)/4, $0x3e4425ad
-DATA lanes3e4425ad<>+8(SB)/4, $0x3e4425ad
-DATA lanes3e4425ad<>+12(SB)/4, $0x3e4425ad
-DATA lanes3e4425ad<>+16(SB)/4, $0x3e4425ad
-DATA lanes3e4425ad<>+20(SB)/4, $0x3e4425ad
-DATA lanes3e4425ad<>+24(SB)/4, $0x3e4425ad
-DATA lanes3e4425ad<>+28(SB)/4, $0x3e4425ad
-GLOBL lanes3e4425ad<>(SB), RODATA|NOPTR, $32
+DATA lanes3baa02da<>+0(SB)/4, $0x3baa02da
+DATA lanes3baa02da<>+4(SB)/4, $0x3baa02da
+DATA lanes3baa02da<>+8(SB)/4, $0x3baa02da
+DATA lanes3baa02da<>+12(SB)/4, $0x3baa02da
+DATA lanes3baa02da<>+16(SB)/4, $0x3baa02da
+DATA lanes3baa02da<>+20(SB)/4, $0x3baa02da
+DATA lanes3baa02da<>+24(SB)/4, $0x3baa02da
+DATA lanes3baa02da<>+28(SB)/4, $0x3baa02da
+GLOBL lanes3baa02da<>(SB), RODATA|NOPTR, $32
+
+DATA lanesbcdbfc87<>+0(SB)/4, $0xbcdbfc87
+DATA lanesbcdbfc87<>+4(SB)/4, $0xbcdbfc87
+DATA lanesbcdbfc87<>+8(SB)/4, $0xbcdbfc87
+DATA lanesbcdbfc87<>+12(SB)/4, $0xbcdbfc87
+DATA lanesbcdbfc87<>+16(SB)/4, $0xbcdbfc87
+DATA lanesbcdbfc87<>+20(SB)/4, $0xbcdbfc87
+DATA lanesbcdbfc87<>+24(SB)/4, $0xbcdbfc87
+DATA lanesbcdbfc87<>+28(SB)/4, $0xbcdbfc87
+GLOBL lanesbcdbfc87<>(SB), RODATA|NOPTR, $32
+
+DATA lanes3de7167c<>+0(SB)/4, $0x3de7167c
+DATA lanes3de7167c<>+4(SB)/4, $0x3de7167c
+DATA lanes3de7167c<>+8(SB)/4, $0x3de7167c
+DATA lanes3de7167c<>+12(SB)/4, $0x3de7167c
+DATA lanes3de7167c<>+16(SB)/4, $0x3de7167c
+DATA lanes3de7167c<>+20(SB)/4, $0x3de7167c
+DATA lanes3de7167c<>+24(SB)/4, $0x3de7167c
+DATA lanes3de7167c<>+28(SB)/4, $0x3de7167c
+GLOBL lanes3de7167c<>(SB), RODATA|NOPTR, $32
+
+DATA lanesbec0939f<>+0(SB)/4, $0xbec0939f
+DATA lanesbec0939f<>+4(SB)/4, $0xbec0939f
+DATA lanesbec0939f<>+8(SB)/4, $0xbec0939f
+DATA lanesbec0939f<>+12(SB)/4, $0xbec0939f
+DATA lanesbec0939f<>+16(SB)/4, $0xbec0939f
+DATA lanesbec0939f<>+20(SB)/4, $0xbec0939f
+DATA lanesbec0939f<>+24(SB)/4, $0xbec0939f
+DATA lanesbec0939f<>+28(SB)/4, $0xbec0939f
+GLOBL lanesbec0939f<>(SB), RODATA|NOPTR, $32
 
 DATA lanes3f906eba<>+0(SB)/4, $0x3f906eba
 DATA lanes3f906eba<>+4(SB)/4, $0x3f906eba
@@ -921,223 +1635,280 @@ DATA lanes3f906eba<>+24(SB)/4, $0x3f906eba
 DATA lanes3f906eba<>+28(SB)/4, $0x3f906eba
 GLOBL lanes3f906eba<>(SB), RODATA|NOPTR, $32
 
-DATA lanes381eada2<>+0(SB)/4, $0x381eada2
-DATA lanes381eada2<>+4(SB)/4, $0x381eada2
-DATA lanes381eada2<>+8(SB)/4, $0x381eada2
-DATA lanes381eada2<>+12(SB)/4, $0x381eada2
-DATA lanes381eada2<>+16(SB)/4, $0x381eada2
-DATA lanes381eada2<>+20(SB)/4, $0x381eada2
-DATA lanes381eada2<>+24(SB)/4, $0x381eada2
-DATA lanes381eada2<>+28(SB)/4, $0x381eada2
-GLOBL lanes381eada2<>(SB), RODATA|NOPTR, $32
+DATA lanes41680000<>+0(SB)/4, $0x41680000
+DATA lanes41680000<>+4(SB)/4, $0x41680000
+DATA lanes41680000<>+8(SB)/4, $0x41680000
+DATA lanes41680000<>+12(SB)/4, $0x41680000
+DATA lanes41680000<>+16(SB)/4, $0x41680000
+DATA lanes41680000<>+20(SB)/4, $0x41680000
+DATA lanes41680000<>+24(SB)/4, $0x41680000
+DATA lanes41680000<>+28(SB)/4, $0x41680000
+GLOBL lanes41680000<>(SB), RODATA|NOPTR, $32
 
-DATA lanes3a9972f1<>+0(SB)/4, $0x3a9972f1
-DATA lanes3a9972f1<>+4(SB)/4, $0x3a9972f1
-DATA lanes3a9972f1<>+8(SB)/4, $0x3a9972f1
-DATA lanes3a9972f1<>+12(SB)/4, $0x3a9972f1
-DATA lanes3a9972f1<>+16(SB)/4, $0x3a9972f1
-DATA lanes3a9972f1<>+20(SB)/4, $0x3a9972f1
-DATA lanes3a9972f1<>+24(SB)/4, $0x3a9972f1
-DATA lanes3a9972f1<>+28(SB)/4, $0x3a9972f1
-GLOBL lanes3a9972f1<>(SB), RODATA|NOPTR, $32
+DATA lanes40400000<>+0(SB)/4, $0x40400000
+DATA lanes40400000<>+4(SB)/4, $0x40400000
+DATA lanes40400000<>+8(SB)/4, $0x40400000
+DATA lanes40400000<>+12(SB)/4, $0x40400000
+DATA lanes40400000<>+16(SB)/4, $0x40400000
+DATA lanes40400000<>+20(SB)/4, $0x40400000
+DATA lanes40400000<>+24(SB)/4, $0x40400000
+DATA lanes40400000<>+28(SB)/4, $0x40400000
+GLOBL lanes40400000<>(SB), RODATA|NOPTR, $32
 
-DATA lanes3c76a982<>+0(SB)/4, $0x3c76a982
-DATA lanes3c76a982<>+4(SB)/4, $0x3c76a982
-DATA lanes3c76a982<>+8(SB)/4, $0x3c76a982
-DATA lanes3c76a982<>+12(SB)/4, $0x3c76a982
-DATA lanes3c76a982<>+16(SB)/4, $0x3c76a982
-DATA lanes3c76a982<>+20(SB)/4, $0x3c76a982
-DATA lanes3c76a982<>+24(SB)/4, $0x3c76a982
-DATA lanes3c76a982<>+28(SB)/4, $0x3c76a982
-GLOBL lanes3c76a982<>(SB), RODATA|NOPTR, $32
+DATA lanesb989e1bf<>+0(SB)/4, $0xb989e1bf
+DATA lanesb989e1bf<>+4(SB)/4, $0xb989e1bf
+DATA lanesb989e1bf<>+8(SB)/4, $0xb989e1bf
+DATA lanesb989e1bf<>+12(SB)/4, $0xb989e1bf
+DATA lanesb989e1bf<>+16(SB)/4, $0xb989e1bf
+DATA lanesb989e1bf<>+20(SB)/4, $0xb989e1bf
+DATA lanesb989e1bf<>+24(SB)/4, $0xb989e1bf
+DATA lanesb989e1bf<>+28(SB)/4, $0xb989e1bf
+GLOBL lanesb989e1bf<>(SB), RODATA|NOPTR, $32
 
-DATA lanes3dea9e2a<>+0(SB)/4, $0x3dea9e2a
-DATA lanes3dea9e2a<>+4(SB)/4, $0x3dea9e2a
-DATA lanes3dea9e2a<>+8(SB)/4, $0x3dea9e2a
-DATA lanes3dea9e2a<>+12(SB)/4, $0x3dea9e2a
-DATA lanes3dea9e2a<>+16(SB)/4, $0x3dea9e2a
-DATA lanes3dea9e2a<>+20(SB)/4, $0x3dea9e2a
-DATA lanes3dea9e2a<>+24(SB)/4, $0x3dea9e2a
-DATA lanes3dea9e2a<>+28(SB)/4, $0x3dea9e2a
-GLOBL lanes3dea9e2a<>(SB), RODATA|NOPTR, $32
+DATA lanesba6b573c<>+0(SB)/4, $0xba6b573c
+DATA lanesba6b573c<>+4(SB)/4, $0xba6b573c
+DATA lanesba6b573c<>+8(SB)/4, $0xba6b573c
+DATA lanesba6b573c<>+12(SB)/4, $0xba6b573c
+DATA lanesba6b573c<>+16(SB)/4, $0xba6b573c
+DATA lanesba6b573c<>+20(SB)/4, $0xba6b573c
+DATA lanesba6b573c<>+24(SB)/4, $0xba6b573c
+DATA lanesba6b573c<>+28(SB)/4, $0xba6b573c
+GLOBL lanesba6b573c<>(SB), RODATA|NOPTR, $32
 
-DATA lanes3f00ca78<>+0(SB)/4, $0x3f00ca78
-DATA lanes3f00ca78<>+4(SB)/4, $0x3f00ca78
-DATA lanes3f00ca78<>+8(SB)/4, $0x3f00ca78
-DATA lanes3f00ca78<>+12(SB)/4, $0x3f00ca78
-DATA lanes3f00ca78<>+16(SB)/4, $0x3f00ca78
-DATA lanes3f00ca78<>+20(SB)/4, $0x3f00ca78
-DATA lanes3f00ca78<>+24(SB)/4, $0x3f00ca78
-DATA lanes3f00ca78<>+28(SB)/4, $0x3f00ca78
-GLOBL lanes3f00ca78<>(SB), RODATA|NOPTR, $32
+DATA lanes3a8cde01<>+0(SB)/4, $0x3a8cde01
+DATA lanes3a8cde01<>+4(SB)/4, $0x3a8cde01
+DATA lanes3a8cde01<>+8(SB)/4, $0x3a8cde01
+DATA lanes3a8cde01<>+12(SB)/4, $0x3a8cde01
+DATA lanes3a8cde01<>+16(SB)/4, $0x3a8cde01
+DATA lanes3a8cde01<>+20(SB)/4, $0x3a8cde01
+DATA lanes3a8cde01<>+24(SB)/4, $0x3a8cde01
+DATA lanes3a8cde01<>+28(SB)/4, $0x3a8cde01
+GLOBL lanes3a8cde01<>(SB), RODATA|NOPTR, $32
 
-// func vecGelu(dst *float32, x *float32, n int)
-// Requires: AVX
-TEXT ·vecGelu(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ n+16(FP), DX
-	XORQ BX, BX
-	SHLQ $0x02, DX
-	JE   done
+DATA lanes3be2c138<>+0(SB)/4, $0x3be2c138
+DATA lanes3be2c138<>+4(SB)/4, $0x3be2c138
+DATA lanes3be2c138<>+8(SB)/4, $0x3be2c138
+DATA lanes3be2c138<>+12(SB)/4, $0x3be2c138
+DATA lanes3be2c138<>+16(SB)/4, $0x3be2c138
+DATA lanes3be2c138<>+20(SB)/4, $0x3be2c138
+DATA lanes3be2c138<>+24(SB)/4, $0x3be2c138
+DATA lanes3be2c138<>+28(SB)/4, $0x3be2c138
+GLOBL lanes3be2c138<>(SB), RODATA|NOPTR, $32
 
-loop:
-	VMOVUPS   (CX)(BX*1), Y0
-	VMULPS    lanes3f000000<>+0(SB), Y0, Y1
-	VMULPS    lanes3f3504f3<>+0(SB), Y0, Y0
-	VMOVUPS   lanes407ae148<>+0(SB), Y2
-	VMINPS    Y0, Y2, Y2
-	VMOVUPS   lanesc07ae148<>+0(SB), Y3
-	VMAXPS    Y2, Y3, Y3
-	VMULPS    Y3, Y3, Y2
-	VMOVUPS   lanes3607f4ea<>+0(SB), Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    lanes3995421f<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    lanes3b799220<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    lanes3d5893e1<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    lanes3e4425ad<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    lanes3f906eba<>+0(SB), Y4, Y4
-	VMOVUPS   lanes381eada2<>+0(SB), Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanes3a9972f1<>+0(SB), Y5, Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanes3c76a982<>+0(SB), Y5, Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanes3dea9e2a<>+0(SB), Y5, Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanes3f00ca78<>+0(SB), Y5, Y5
-	VMULPS    Y2, Y5, Y2
-	VADDPS    lanes3f800000<>+0(SB), Y2, Y2
-	VMULPS    Y4, Y3, Y3
-	VDIVPS    Y2, Y3, Y2
-	VANDPS    lanes80000000<>+0(SB), Y0, Y3
-	VORPS     lanes3f800000<>+0(SB), Y3, Y3
-	VANDPS    lanes7fffffff<>+0(SB), Y0, Y4
-	VCMPPS    $0x11, lanes407ae148<>+0(SB), Y4, Y4
-	VBLENDVPS Y4, Y2, Y3, Y2
-	VCMPPS    $0x03, Y0, Y0, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VMULPS    Y0, Y1, Y0
-	VADDPS    Y1, Y0, Y0
-	VMOVUPS   Y0, (AX)(BX*1)
-	ADDQ      $0x20, BX
-	CMPQ      BX, DX
-	JLT       loop
+DATA lanesbc2bb4b2<>+0(SB)/4, $0xbc2bb4b2
+DATA lanesbc2bb4b2<>+4(SB)/4, $0xbc2bb4b2
+DATA lanesbc2bb4b2<>+8(SB)/4, $0xbc2bb4b2
+DATA lanesbc2bb4b2<>+12(SB)/4, $0xbc2bb4b2
+DATA lanesbc2bb4b2<>+16(SB)/4, $0xbc2bb4b2
+DATA lanesbc2bb4b2<>+20(SB)/4, $0xbc2bb4b2
+DATA lanesbc2bb4b2<>+24(SB)/4, $0xbc2bb4b2
+DATA lanesbc2bb4b2<>+28(SB)/4, $0xbc2bb4b2
+GLOBL lanesbc2bb4b2<>(SB), RODATA|NOPTR, $32
 
-done:
-	VZEROUPPER
-	RET
+DATA lanesbd418ec2<>+0(SB)/4, $0xbd418ec2
+DATA lanesbd418ec2<>+4(SB)/4, $0xbd418ec2
+DATA lanesbd418ec2<>+8(SB)/4, $0xbd418ec2
+DATA lanesbd418ec2<>+12(SB)/4, $0xbd418ec2
+DATA lanesbd418ec2<>+16(SB)/4, $0xbd418ec2
+DATA lanesbd418ec2<>+20(SB)/4, $0xbd418ec2
+DATA lanesbd418ec2<>+24(SB)/4, $0xbd418ec2
+DATA lanesbd418ec2<>+28(SB)/4, $0xbd418ec2
+GLOBL lanesbd418ec2<>(SB), RODATA|NOPTR, $32
 
-DATA lanes3f3504f3<>+0(SB)/4, $0x3f3504f3
-DATA lanes3f3504f3<>+4(SB)/4, $0x3f3504f3
-DATA lanes3f3504f3<>+8(SB)/4, $0x3f3504f3
-DATA lanes3f3504f3<>+12(SB)/4, $0x3f3504f3
-DATA lanes3f3504f3<>+16(SB)/4, $0x3f3504f3
-DATA lanes3f3504f3<>+20(SB)/4, $0x3f3504f3
-DATA lanes3f3504f3<>+24(SB)/4, $0x3f3504f3
-DATA lanes3f3504f3<>+28(SB)/4, $0x3f3504f3
-GLOBL lanes3f3504f3<>(SB), RODATA|NOPTR, $32
+DATA lanes3e6b8a35<>+0(SB)/4, $0x3e6b8a35
+DATA lanes3e6b8a35<>+4(SB)/4, $0x3e6b8a35
+DATA lanes3e6b8a35<>+8(SB)/4, $0x3e6b8a35
+DATA lanes3e6b8a35<>+12(SB)/4, $0x3e6b8a35
+DATA lanes3e6b8a35<>+16(SB)/4, $0x3e6b8a35
+DATA lanes3e6b8a35<>+20(SB)/4, $0x3e6b8a35
+DATA lanes3e6b8a35<>+24(SB)/4, $0x3e6b8a35
+DATA lanes3e6b8a35<>+28(SB)/4, $0x3e6b8a35
+GLOBL lanes3e6b8a35<>(SB), RODATA|NOPTR, $32
 
-// func vecGeluSlope(dst *float32, x *float32, n int)
+DATA lanesbf02639a<>+0(SB)/4, $0xbf02639a
+DATA lanesbf02639a<>+4(SB)/4, $0xbf02639a
+DATA lanesbf02639a<>+8(SB)/4, $0xbf02639a
+DATA lanesbf02639a<>+12(SB)/4, $0xbf02639a
+DATA lanesbf02639a<>+16(SB)/4, $0xbf02639a
+DATA lanesbf02639a<>+20(SB)/4, $0xbf02639a
+DATA lanesbf02639a<>+24(SB)/4, $0xbf02639a
+DATA lanesbf02639a<>+28(SB)/4, $0xbf02639a
+GLOBL lanesbf02639a<>(SB), RODATA|NOPTR, $32
+
+DATA lanes3f3aa53a<>+0(SB)/4, $0x3f3aa53a
+DATA lanes3f3aa53a<>+4(SB)/4, $0x3f3aa53a
+DATA lanes3f3aa53a<>+8(SB)/4, $0x3f3aa53a
+DATA lanes3f3aa53a<>+12(SB)/4, $0x3f3aa53a
+DATA lanes3f3aa53a<>+16(SB)/4, $0x3f3aa53a
+DATA lanes3f3aa53a<>+20(SB)/4, $0x3f3aa53a
+DATA lanes3f3aa53a<>+24(SB)/4, $0x3f3aa53a
+DATA lanes3f3aa53a<>+28(SB)/4, $0x3f3aa53a
+GLOBL lanes3f3aa53a<>(SB), RODATA|NOPTR, $32
+
+// func vecGelu256(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2
-TEXT ·vecGeluSlope(SB), NOSPLIT, $0-24
+TEXT ·vecGelu256(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	XORQ BX, BX
 	SHLQ $0x02, DX
-	JE   done
+	SUBQ $0x20, DX
+	JLT  at23
 
-loop:
-	VMOVUPS   (CX)(BX*1), Y0
-	VMULPS    lanes3f3504f3<>+0(SB), Y0, Y1
-	VMOVUPS   lanes407ae148<>+0(SB), Y2
-	VMINPS    Y1, Y2, Y2
-	VMOVUPS   lanesc07ae148<>+0(SB), Y3
-	VMAXPS    Y2, Y3, Y3
-	VMULPS    Y3, Y3, Y2
-	VMOVUPS   lanes3607f4ea<>+0(SB), Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    lanes3995421f<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    lanes3b799220<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    lanes3d5893e1<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    lanes3e4425ad<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    lanes3f906eba<>+0(SB), Y4, Y4
-	VMOVUPS   lanes381eada2<>+0(SB), Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanes3a9972f1<>+0(SB), Y5, Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanes3c76a982<>+0(SB), Y5, Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanes3dea9e2a<>+0(SB), Y5, Y5
-	VMULPS    Y2, Y5, Y5
-	VADDPS    lanes3f00ca78<>+0(SB), Y5, Y5
-	VMULPS    Y2, Y5, Y2
-	VADDPS    lanes3f800000<>+0(SB), Y2, Y2
-	VMULPS    Y4, Y3, Y3
-	VDIVPS    Y2, Y3, Y2
-	VANDPS    lanes80000000<>+0(SB), Y1, Y3
-	VORPS     lanes3f800000<>+0(SB), Y3, Y3
-	VANDPS    lanes7fffffff<>+0(SB), Y1, Y4
-	VCMPPS    $0x11, lanes407ae148<>+0(SB), Y4, Y4
-	VBLENDVPS Y4, Y2, Y3, Y2
-	VCMPPS    $0x03, Y1, Y1, Y3
-	VBLENDVPS Y3, Y1, Y2, Y1
-	VMULPS    lanes3f000000<>+0(SB), Y1, Y1
-	VADDPS    lanes3f000000<>+0(SB), Y1, Y1
-	VMULPS    Y0, Y0, Y2
-	VMULPS    lanesbf000000<>+0(SB), Y2, Y2
-	VMOVUPS   lanes42b20000<>+0(SB), Y3
-	VMINPS    Y2, Y3, Y3
-	VMOVUPS   lanesc2d00000<>+0(SB), Y2
-	VMAXPS    Y3, Y2, Y2
-	VMULPS    lanes3fb8aa3b<>+0(SB), Y2, Y3
-	VCVTPS2DQ Y3, Y3
-	VCVTDQ2PS Y3, Y4
-	VMULPS    lanes3f318000<>+0(SB), Y4, Y5
-	VSUBPS    Y5, Y2, Y2
-	VMULPS    lanesb95e8083<>+0(SB), Y4, Y4
-	VSUBPS    Y4, Y2, Y2
-	VMOVUPS   lanes394f815f<>+0(SB), Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    lanes3ab6ca35<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    lanes3c088940<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    lanes3d2aaa43<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    lanes3e2aaaaa<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y4, Y4
-	VADDPS    lanes3f000000<>+0(SB), Y4, Y4
-	VMULPS    Y2, Y2, Y5
-	VMULPS    Y4, Y5, Y4
-	VADDPS    Y2, Y4, Y2
-	VADDPS    lanes3f800000<>+0(SB), Y2, Y2
-	VPSRAD    $0x01, Y3, Y4
-	VPSUBD    Y4, Y3, Y3
-	VPADDD    lanes0000007f<>+0(SB), Y4, Y4
-	VPSLLD    $0x17, Y4, Y4
-	VMULPS    Y4, Y2, Y2
-	VPADDD    lanes0000007f<>+0(SB), Y3, Y3
-	VPSLLD    $0x17, Y3, Y3
-	VMULPS    Y3, Y2, Y2
-	VMULPS    lanes3ecc422a<>+0(SB), Y0, Y0
-	VMULPS    Y2, Y0, Y0
-	VADDPS    Y1, Y0, Y0
-	VMOVUPS   Y0, (AX)(BX*1)
-	ADDQ      $0x20, BX
-	CMPQ      BX, DX
-	JLT       loop
+at22:
+	VMOVUPS      (CX)(BX*1), Y0
+	VANDPS       lanes7fffffff<>+0(SB), Y0, Y1
+	VBROADCASTSS lanes41680000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMULPS       Y2, Y2, Y1
+	VMULPS       lanesbf000000<>+0(SB), Y1, Y1
+	VBROADCASTSS lanes42b20000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y3
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y1
+	VMAXPS       Y3, Y1, Y1
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y1, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y3, Y4
+	VMULPS       lanes3f318000<>+0(SB), Y4, Y5
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       lanesb95e8083<>+0(SB), Y4, Y4
+	VSUBPS       Y4, Y1, Y1
+	VBROADCASTSS lanes394f815f<>+0(SB), Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3ab6ca35<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3c088940<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3d2aaa43<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3f000000<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y1, Y5
+	VMULPS       Y4, Y5, Y4
+	VADDPS       Y1, Y4, Y1
+	VADDPS       lanes3f800000<>+0(SB), Y1, Y1
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPADDD       lanes0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y1, Y1
+	VPADDD       lanes0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VBROADCASTSS lanes3f800000<>+0(SB), Y3
+	VADDPS       lanes40400000<>+0(SB), Y2, Y4
+	VDIVPS       Y4, Y3, Y3
+	VSUBPS       lanes40400000<>+0(SB), Y2, Y4
+	VMULPS       Y3, Y4, Y4
+	VBROADCASTSS lanesb989e1bf<>+0(SB), Y5
+	VMULPS       Y4, Y5, Y5
+	VADDPS       lanesba6b573c<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VADDPS       lanes3a8cde01<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VADDPS       lanes3be2c138<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VADDPS       lanesbc2bb4b2<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VADDPS       lanesbd418ec2<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VADDPS       lanes3e6b8a35<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VADDPS       lanesbf02639a<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y4
+	VADDPS       lanes3f3aa53a<>+0(SB), Y4, Y4
+	VMULPS       Y3, Y4, Y3
+	VMULPS       Y3, Y1, Y1
+	VBROADCASTSS lanes00000000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y3
+	VMULPS       Y1, Y2, Y0
+	VSUBPS       Y0, Y3, Y0
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x20, BX
+	CMPQ         BX, DX
+	JLE          at22
 
-done:
+at23:
+	ADDQ         $0x20, DX
+	SUBQ         BX, DX
+	JE           at24
+	SHRQ         $0x02, DX
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         DX
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VANDPS       lanes7fffffff<>+0(SB), Y1, Y2
+	VBROADCASTSS lanes41680000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y3
+	VMULPS       Y3, Y3, Y2
+	VMULPS       lanesbf000000<>+0(SB), Y2, Y2
+	VBROADCASTSS lanes42b20000<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y4
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y2
+	VMAXPS       Y4, Y2, Y2
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTDQ2PS    Y4, Y5
+	VMULPS       lanes3f318000<>+0(SB), Y5, Y6
+	VSUBPS       Y6, Y2, Y2
+	VMULPS       lanesb95e8083<>+0(SB), Y5, Y5
+	VSUBPS       Y5, Y2, Y2
+	VBROADCASTSS lanes394f815f<>+0(SB), Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3ab6ca35<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3c088940<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3d2aaa43<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3f000000<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y2, Y6
+	VMULPS       Y5, Y6, Y5
+	VADDPS       Y2, Y5, Y2
+	VADDPS       lanes3f800000<>+0(SB), Y2, Y2
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPADDD       lanes0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y2, Y2
+	VPADDD       lanes0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS lanes3f800000<>+0(SB), Y4
+	VADDPS       lanes40400000<>+0(SB), Y3, Y5
+	VDIVPS       Y5, Y4, Y4
+	VSUBPS       lanes40400000<>+0(SB), Y3, Y5
+	VMULPS       Y4, Y5, Y5
+	VBROADCASTSS lanesb989e1bf<>+0(SB), Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       lanesba6b573c<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       lanes3a8cde01<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       lanes3be2c138<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       lanesbc2bb4b2<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       lanesbd418ec2<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       lanes3e6b8a35<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       lanesbf02639a<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y5
+	VADDPS       lanes3f3aa53a<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y4
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS lanes00000000<>+0(SB), Y4
+	VMAXPS       Y1, Y4, Y4
+	VMULPS       Y2, Y3, Y1
+	VSUBPS       Y1, Y4, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*1)
+
+at24:
 	VZEROUPPER
 	RET
 
@@ -1151,6 +1922,177 @@ DATA lanesbf000000<>+24(SB)/4, $0xbf000000
 DATA lanesbf000000<>+28(SB)/4, $0xbf000000
 GLOBL lanesbf000000<>(SB), RODATA|NOPTR, $32
 
+// func vecGeluSlope256(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·vecGeluSlope256(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x20, DX
+	JLT  at26
+
+at25:
+	VMOVUPS      (CX)(BX*1), Y0
+	VANDPS       lanes7fffffff<>+0(SB), Y0, Y1
+	VBROADCASTSS lanes41680000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMULPS       Y2, Y2, Y1
+	VMULPS       lanesbf000000<>+0(SB), Y1, Y1
+	VBROADCASTSS lanes42b20000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y3
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y1
+	VMAXPS       Y3, Y1, Y1
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y1, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y3, Y4
+	VMULPS       lanes3f318000<>+0(SB), Y4, Y5
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       lanesb95e8083<>+0(SB), Y4, Y4
+	VSUBPS       Y4, Y1, Y1
+	VBROADCASTSS lanes394f815f<>+0(SB), Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3ab6ca35<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3c088940<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3d2aaa43<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3f000000<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y1, Y5
+	VMULPS       Y4, Y5, Y4
+	VADDPS       Y1, Y4, Y1
+	VADDPS       lanes3f800000<>+0(SB), Y1, Y1
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPADDD       lanes0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y1, Y1
+	VPADDD       lanes0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VBROADCASTSS lanes3f800000<>+0(SB), Y3
+	VADDPS       lanes40400000<>+0(SB), Y2, Y4
+	VDIVPS       Y4, Y3, Y3
+	VSUBPS       lanes40400000<>+0(SB), Y2, Y4
+	VMULPS       Y3, Y4, Y4
+	VBROADCASTSS lanesb989e1bf<>+0(SB), Y5
+	VMULPS       Y4, Y5, Y5
+	VADDPS       lanesba6b573c<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VADDPS       lanes3a8cde01<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VADDPS       lanes3be2c138<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VADDPS       lanesbc2bb4b2<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VADDPS       lanesbd418ec2<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VADDPS       lanes3e6b8a35<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VADDPS       lanesbf02639a<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y4
+	VADDPS       lanes3f3aa53a<>+0(SB), Y4, Y4
+	VMULPS       Y3, Y4, Y3
+	VMULPS       lanes3ecc422a<>+0(SB), Y2, Y2
+	VSUBPS       Y2, Y3, Y2
+	VMULPS       Y2, Y1, Y1
+	VCMPPS       $0x11, lanes00000000<>+0(SB), Y0, Y0
+	VBROADCASTSS lanes3f800000<>+0(SB), Y2
+	VSUBPS       Y1, Y2, Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x20, BX
+	CMPQ         BX, DX
+	JLE          at25
+
+at26:
+	ADDQ         $0x20, DX
+	SUBQ         BX, DX
+	JE           at27
+	SHRQ         $0x02, DX
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         DX
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VANDPS       lanes7fffffff<>+0(SB), Y1, Y2
+	VBROADCASTSS lanes41680000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y3
+	VMULPS       Y3, Y3, Y2
+	VMULPS       lanesbf000000<>+0(SB), Y2, Y2
+	VBROADCASTSS lanes42b20000<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y4
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y2
+	VMAXPS       Y4, Y2, Y2
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTDQ2PS    Y4, Y5
+	VMULPS       lanes3f318000<>+0(SB), Y5, Y6
+	VSUBPS       Y6, Y2, Y2
+	VMULPS       lanesb95e8083<>+0(SB), Y5, Y5
+	VSUBPS       Y5, Y2, Y2
+	VBROADCASTSS lanes394f815f<>+0(SB), Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3ab6ca35<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3c088940<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3d2aaa43<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VADDPS       lanes3f000000<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y2, Y6
+	VMULPS       Y5, Y6, Y5
+	VADDPS       Y2, Y5, Y2
+	VADDPS       lanes3f800000<>+0(SB), Y2, Y2
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPADDD       lanes0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y2, Y2
+	VPADDD       lanes0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS lanes3f800000<>+0(SB), Y4
+	VADDPS       lanes40400000<>+0(SB), Y3, Y5
+	VDIVPS       Y5, Y4, Y4
+	VSUBPS       lanes40400000<>+0(SB), Y3, Y5
+	VMULPS       Y4, Y5, Y5
+	VBROADCASTSS lanesb989e1bf<>+0(SB), Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       lanesba6b573c<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       lanes3a8cde01<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       lanes3be2c138<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       lanesbc2bb4b2<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       lanesbd418ec2<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       lanes3e6b8a35<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VADDPS       lanesbf02639a<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y5
+	VADDPS       lanes3f3aa53a<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y4
+	VMULPS       lanes3ecc422a<>+0(SB), Y3, Y3
+	VSUBPS       Y3, Y4, Y3
+	VMULPS       Y3, Y2, Y2
+	VCMPPS       $0x11, lanes00000000<>+0(SB), Y1, Y1
+	VBROADCASTSS lanes3f800000<>+0(SB), Y3
+	VSUBPS       Y2, Y3, Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*1)
+
+at27:
+	VZEROUPPER
+	RET
+
 DATA lanes3ecc422a<>+0(SB)/4, $0x3ecc422a
 DATA lanes3ecc422a<>+4(SB)/4, $0x3ecc422a
 DATA lanes3ecc422a<>+8(SB)/4, $0x3ecc422a
@@ -1161,157 +2103,1795 @@ DATA lanes3ecc422a<>+24(SB)/4, $0x3ecc422a
 DATA lanes3ecc422a<>+28(SB)/4, $0x3ecc422a
 GLOBL lanes3ecc422a<>(SB), RODATA|NOPTR, $32
 
-// func vecSqrt(dst *float32, x *float32, n int)
-// Requires: AVX
-TEXT ·vecSqrt(SB), NOSPLIT, $0-24
+// func vecBCE256(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·vecBCE256(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SHLQ $0x02, BX
+	SUBQ $0x20, BX
+	JLT  at29
+
+at28:
+	VMOVUPS      (CX)(SI*1), Y0
+	VMOVUPS      (DX)(SI*1), Y1
+	VBROADCASTSS lanes00000000<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y2
+	VMULPS       Y1, Y0, Y1
+	VSUBPS       Y1, Y2, Y1
+	VORPS        lanes80000000<>+0(SB), Y0, Y0
+	VBROADCASTSS lanes42b20000<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y2
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y0
+	VMAXPS       Y2, Y0, Y0
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTDQ2PS    Y2, Y3
+	VMULPS       lanes3f318000<>+0(SB), Y3, Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       lanesb95e8083<>+0(SB), Y3, Y3
+	VSUBPS       Y3, Y0, Y0
+	VBROADCASTSS lanes394f815f<>+0(SB), Y3
+	VMULPS       Y0, Y3, Y3
+	VADDPS       lanes3ab6ca35<>+0(SB), Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VADDPS       lanes3c088940<>+0(SB), Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VADDPS       lanes3d2aaa43<>+0(SB), Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VADDPS       lanes3f000000<>+0(SB), Y3, Y3
+	VMULPS       Y0, Y0, Y4
+	VMULPS       Y3, Y4, Y3
+	VADDPS       Y0, Y3, Y0
+	VADDPS       lanes3f800000<>+0(SB), Y0, Y0
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPADDD       lanes0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VPADDD       lanes0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y0, Y0
+	VADDPS       lanes3f800000<>+0(SB), Y0, Y2
+	VCMPPS       $0x11, lanes00800000<>+0(SB), Y2, Y3
+	VMULPS       lanes4b000000<>+0(SB), Y2, Y4
+	VBLENDVPS    Y3, Y4, Y2, Y4
+	VPSRAD       $0x17, Y4, Y5
+	VPSUBD       lanes0000007f<>+0(SB), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VANDPS       lanes41b80000<>+0(SB), Y3, Y3
+	VSUBPS       Y3, Y5, Y3
+	VANDPS       lanes007fffff<>+0(SB), Y4, Y4
+	VORPS        lanes3f800000<>+0(SB), Y4, Y4
+	VCMPPS       $0x1e, lanes3fb504f3<>+0(SB), Y4, Y5
+	VMULPS       lanes3f000000<>+0(SB), Y4, Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	VANDPS       lanes3f800000<>+0(SB), Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       lanes3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y4, Y5
+	VMULPS       Y5, Y4, Y6
+	VBROADCASTSS lanes3d8a2bd1<>+0(SB), Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanesbdef1e0a<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanes3df37836<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanesbdfe1104<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanes3e119bb4<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanesbe2aae27<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanes3e4cd25b<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanesbe800003<>+0(SB), Y7, Y7
+	VMULPS       Y4, Y7, Y7
+	VADDPS       lanes3eaaaaa4<>+0(SB), Y7, Y7
+	VMULPS       Y7, Y6, Y6
+	VMULPS       lanesb95e8083<>+0(SB), Y3, Y7
+	VADDPS       Y7, Y6, Y6
+	VMULPS       lanes3f000000<>+0(SB), Y5, Y5
+	VSUBPS       Y5, Y6, Y5
+	VADDPS       Y4, Y5, Y4
+	VMULPS       lanes3f318000<>+0(SB), Y3, Y3
+	VADDPS       Y3, Y4, Y3
+	VCMPPS       $0x00, lanes00000000<>+0(SB), Y2, Y4
+	VBROADCASTSS lanesff800000<>+0(SB), Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VCMPPS       $0x11, lanes00000000<>+0(SB), Y2, Y4
+	VBROADCASTSS lanes7fc00000<>+0(SB), Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VCMPPS       $0x11, lanes7f800000<>+0(SB), Y2, Y4
+	VBLENDVPS    Y4, Y3, Y2, Y3
+	VSUBPS       lanes3f800000<>+0(SB), Y2, Y4
+	VSUBPS       Y0, Y4, Y0
+	VDIVPS       Y2, Y0, Y0
+	VSUBPS       Y0, Y3, Y0
+	VADDPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (AX)(SI*1)
+	ADDQ         $0x20, SI
+	CMPQ         SI, BX
+	JLE          at28
+
+at29:
+	ADDQ         $0x20, BX
+	SUBQ         SI, BX
+	JE           at30
+	SHRQ         $0x02, BX
+	LEAQ         firstLanes<>+0(SB), DI
+	NEGQ         BX
+	VMOVUPS      32(DI)(BX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
+	VMASKMOVPS   (DX)(SI*1), Y0, Y2
+	VBROADCASTSS lanes00000000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y3
+	VMULPS       Y2, Y1, Y2
+	VSUBPS       Y2, Y3, Y2
+	VORPS        lanes80000000<>+0(SB), Y1, Y1
+	VBROADCASTSS lanes42b20000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y3
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y1
+	VMAXPS       Y3, Y1, Y1
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y1, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y3, Y4
+	VMULPS       lanes3f318000<>+0(SB), Y4, Y5
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       lanesb95e8083<>+0(SB), Y4, Y4
+	VSUBPS       Y4, Y1, Y1
+	VBROADCASTSS lanes394f815f<>+0(SB), Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3ab6ca35<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3c088940<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3d2aaa43<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       lanes3f000000<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y1, Y5
+	VMULPS       Y4, Y5, Y4
+	VADDPS       Y1, Y4, Y1
+	VADDPS       lanes3f800000<>+0(SB), Y1, Y1
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPADDD       lanes0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y1, Y1
+	VPADDD       lanes0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VADDPS       lanes3f800000<>+0(SB), Y1, Y3
+	VCMPPS       $0x11, lanes00800000<>+0(SB), Y3, Y4
+	VMULPS       lanes4b000000<>+0(SB), Y3, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y5
+	VPSRAD       $0x17, Y5, Y6
+	VPSUBD       lanes0000007f<>+0(SB), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VANDPS       lanes41b80000<>+0(SB), Y4, Y4
+	VSUBPS       Y4, Y6, Y4
+	VANDPS       lanes007fffff<>+0(SB), Y5, Y5
+	VORPS        lanes3f800000<>+0(SB), Y5, Y5
+	VCMPPS       $0x1e, lanes3fb504f3<>+0(SB), Y5, Y6
+	VMULPS       lanes3f000000<>+0(SB), Y5, Y7
+	VBLENDVPS    Y6, Y7, Y5, Y5
+	VANDPS       lanes3f800000<>+0(SB), Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	VSUBPS       lanes3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y5, Y6
+	VMULPS       Y6, Y5, Y7
+	VBROADCASTSS lanes3d8a2bd1<>+0(SB), Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanesbdef1e0a<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanes3df37836<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanesbdfe1104<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanes3e119bb4<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanesbe2aae27<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanes3e4cd25b<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanesbe800003<>+0(SB), Y8, Y8
+	VMULPS       Y5, Y8, Y8
+	VADDPS       lanes3eaaaaa4<>+0(SB), Y8, Y8
+	VMULPS       Y8, Y7, Y7
+	VMULPS       lanesb95e8083<>+0(SB), Y4, Y8
+	VADDPS       Y8, Y7, Y7
+	VMULPS       lanes3f000000<>+0(SB), Y6, Y6
+	VSUBPS       Y6, Y7, Y6
+	VADDPS       Y5, Y6, Y5
+	VMULPS       lanes3f318000<>+0(SB), Y4, Y4
+	VADDPS       Y4, Y5, Y4
+	VCMPPS       $0x00, lanes00000000<>+0(SB), Y3, Y5
+	VBROADCASTSS lanesff800000<>+0(SB), Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	VCMPPS       $0x11, lanes00000000<>+0(SB), Y3, Y5
+	VBROADCASTSS lanes7fc00000<>+0(SB), Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	VCMPPS       $0x11, lanes7f800000<>+0(SB), Y3, Y5
+	VBLENDVPS    Y5, Y4, Y3, Y4
+	VSUBPS       lanes3f800000<>+0(SB), Y3, Y5
+	VSUBPS       Y1, Y5, Y1
+	VDIVPS       Y3, Y1, Y1
+	VSUBPS       Y1, Y4, Y1
+	VADDPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(SI*1)
+
+at30:
+	VZEROUPPER
+	RET
+
+// func vecExp512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecExp512(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ n+16(FP), DX
 	XORQ BX, BX
 	SHLQ $0x02, DX
-	JE   done
+	SUBQ $0x40, DX
+	JLT  at32
 
-loop:
-	VMOVUPS (CX)(BX*1), Y0
-	VSQRTPS Y0, Y0
-	VMOVUPS Y0, (AX)(BX*1)
-	ADDQ    $0x20, BX
-	CMPQ    BX, DX
-	JLT     loop
+at31:
+	VMOVUPS      (CX)(BX*1), Z0
+	VBROADCASTSS lanes42b20000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z1
+	VBROADCASTSS lanesc2d00000<>+0(SB), Z0
+	VMAXPS       Z1, Z0, Z0
+	VMULPS.BCST  lanes3fb8aa3b<>+0(SB), Z0, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMULPS.BCST  lanes3f318000<>+0(SB), Z1, Z2
+	VSUBPS       Z2, Z0, Z0
+	VMULPS.BCST  lanesb95e8083<>+0(SB), Z1, Z2
+	VSUBPS       Z2, Z0, Z0
+	VBROADCASTSS lanes394f815f<>+0(SB), Z2
+	VMULPS       Z0, Z2, Z2
+	VADDPS.BCST  lanes3ab6ca35<>+0(SB), Z2, Z2
+	VMULPS       Z0, Z2, Z2
+	VADDPS.BCST  lanes3c088940<>+0(SB), Z2, Z2
+	VMULPS       Z0, Z2, Z2
+	VADDPS.BCST  lanes3d2aaa43<>+0(SB), Z2, Z2
+	VMULPS       Z0, Z2, Z2
+	VADDPS.BCST  lanes3e2aaaaa<>+0(SB), Z2, Z2
+	VMULPS       Z0, Z2, Z2
+	VADDPS.BCST  lanes3f000000<>+0(SB), Z2, Z2
+	VMULPS       Z0, Z0, Z3
+	VMULPS       Z2, Z3, Z2
+	VADDPS       Z0, Z2, Z0
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z0, Z0
+	VSCALEFPS    Z1, Z0, Z0
+	VMOVUPS      Z0, (AX)(BX*1)
+	ADDQ         $0x40, BX
+	CMPQ         BX, DX
+	JLE          at31
 
-done:
+at32:
+	ADDQ         $0x40, DX
+	SUBQ         BX, DX
+	JE           at33
+	SHRQ         $0x02, DX
+	MOVQ         $-1, SI
+	BZHIQ        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*1), K1, Z0
+	VBROADCASTSS lanes42b20000<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z1
+	VBROADCASTSS lanesc2d00000<>+0(SB), Z0
+	VMAXPS       Z1, Z0, Z0
+	VMULPS.BCST  lanes3fb8aa3b<>+0(SB), Z0, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMULPS.BCST  lanes3f318000<>+0(SB), Z1, Z2
+	VSUBPS       Z2, Z0, Z0
+	VMULPS.BCST  lanesb95e8083<>+0(SB), Z1, Z2
+	VSUBPS       Z2, Z0, Z0
+	VBROADCASTSS lanes394f815f<>+0(SB), Z2
+	VMULPS       Z0, Z2, Z2
+	VADDPS.BCST  lanes3ab6ca35<>+0(SB), Z2, Z2
+	VMULPS       Z0, Z2, Z2
+	VADDPS.BCST  lanes3c088940<>+0(SB), Z2, Z2
+	VMULPS       Z0, Z2, Z2
+	VADDPS.BCST  lanes3d2aaa43<>+0(SB), Z2, Z2
+	VMULPS       Z0, Z2, Z2
+	VADDPS.BCST  lanes3e2aaaaa<>+0(SB), Z2, Z2
+	VMULPS       Z0, Z2, Z2
+	VADDPS.BCST  lanes3f000000<>+0(SB), Z2, Z2
+	VMULPS       Z0, Z0, Z3
+	VMULPS       Z2, Z3, Z2
+	VADDPS       Z0, Z2, Z0
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z0, Z0
+	VSCALEFPS    Z1, Z0, Z0
+	VMOVUPS      Z0, K1, (AX)(BX*1)
+
+at33:
 	VZEROUPPER
 	RET
 
-// func vecExpShift(dst *float32, x *float32, shift float32, n int)
-// Requires: AVX, AVX2
-TEXT ·vecExpShift(SB), NOSPLIT, $0-32
-	MOVQ         dst+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         n+24(FP), DX
-	VBROADCASTSS shift+16(FP), Y0
-	XORQ         BX, BX
-	SHLQ         $0x02, DX
-	JE           done
+// func vecLog512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·vecLog512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x40, DX
+	JLT  at35
 
-loop:
-	VMOVUPS   (CX)(BX*1), Y1
-	VSUBPS    Y0, Y1, Y1
-	VMOVUPS   lanes42b20000<>+0(SB), Y2
-	VMINPS    Y1, Y2, Y2
-	VMOVUPS   lanesc2d00000<>+0(SB), Y1
-	VMAXPS    Y2, Y1, Y1
-	VMULPS    lanes3fb8aa3b<>+0(SB), Y1, Y2
-	VCVTPS2DQ Y2, Y2
-	VCVTDQ2PS Y2, Y3
-	VMULPS    lanes3f318000<>+0(SB), Y3, Y4
-	VSUBPS    Y4, Y1, Y1
-	VMULPS    lanesb95e8083<>+0(SB), Y3, Y3
-	VSUBPS    Y3, Y1, Y1
-	VMOVUPS   lanes394f815f<>+0(SB), Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    lanes3ab6ca35<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    lanes3c088940<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    lanes3d2aaa43<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    lanes3e2aaaaa<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    lanes3f000000<>+0(SB), Y3, Y3
-	VMULPS    Y1, Y1, Y4
-	VMULPS    Y3, Y4, Y3
-	VADDPS    Y1, Y3, Y1
-	VADDPS    lanes3f800000<>+0(SB), Y1, Y1
-	VPSRAD    $0x01, Y2, Y3
-	VPSUBD    Y3, Y2, Y2
-	VPADDD    lanes0000007f<>+0(SB), Y3, Y3
-	VPSLLD    $0x17, Y3, Y3
-	VMULPS    Y3, Y1, Y1
-	VPADDD    lanes0000007f<>+0(SB), Y2, Y2
-	VPSLLD    $0x17, Y2, Y2
-	VMULPS    Y2, Y1, Y1
-	VMOVUPS   Y1, (AX)(BX*1)
-	ADDQ      $0x20, BX
-	CMPQ      BX, DX
-	JLT       loop
+at34:
+	VMOVUPS        (CX)(BX*1), Z0
+	VCMPPS.BCST    $0x11, lanes00800000<>+0(SB), Z0, K1
+	VMULPS.BCST    lanes4b000000<>+0(SB), Z0, Z1
+	VBLENDMPS      Z1, Z0, K1, Z2
+	VPSRAD         $0x17, Z2, Z1
+	VPSUBD.BCST    lanes0000007f<>+0(SB), Z1, Z1
+	VCVTDQ2PS      Z1, Z1
+	VBROADCASTSS.Z lanes41b80000<>+0(SB), K1, Z12
+	VSUBPS         Z12, Z1, Z1
+	VANDPS.BCST    lanes007fffff<>+0(SB), Z2, Z12
+	VORPS.BCST     lanes3f800000<>+0(SB), Z12, Z12
+	VCMPPS.BCST    $0x1e, lanes3fb504f3<>+0(SB), Z12, K1
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z12, Z13
+	VBLENDMPS      Z13, Z12, K1, Z3
+	VBROADCASTSS.Z lanes3f800000<>+0(SB), K1, Z12
+	VADDPS         Z12, Z1, Z1
+	VSUBPS.BCST    lanes3f800000<>+0(SB), Z3, Z12
+	VMULPS         Z12, Z12, Z13
+	VMULPS         Z13, Z12, Z14
+	VBROADCASTSS   lanes3d8a2bd1<>+0(SB), Z15
+	VMULPS         Z12, Z15, Z15
+	VADDPS.BCST    lanesbdef1e0a<>+0(SB), Z15, Z15
+	VMULPS         Z12, Z15, Z15
+	VADDPS.BCST    lanes3df37836<>+0(SB), Z15, Z15
+	VMULPS         Z12, Z15, Z15
+	VADDPS.BCST    lanesbdfe1104<>+0(SB), Z15, Z15
+	VMULPS         Z12, Z15, Z15
+	VADDPS.BCST    lanes3e119bb4<>+0(SB), Z15, Z15
+	VMULPS         Z12, Z15, Z15
+	VADDPS.BCST    lanesbe2aae27<>+0(SB), Z15, Z15
+	VMULPS         Z12, Z15, Z15
+	VADDPS.BCST    lanes3e4cd25b<>+0(SB), Z15, Z15
+	VMULPS         Z12, Z15, Z15
+	VADDPS.BCST    lanesbe800003<>+0(SB), Z15, Z15
+	VMULPS         Z12, Z15, Z15
+	VADDPS.BCST    lanes3eaaaaa4<>+0(SB), Z15, Z15
+	VMULPS         Z15, Z14, Z14
+	VMULPS.BCST    lanesb95e8083<>+0(SB), Z1, Z15
+	VADDPS         Z15, Z14, Z14
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z13, Z13
+	VSUBPS         Z13, Z14, Z13
+	VADDPS         Z12, Z13, Z12
+	VMULPS.BCST    lanes3f318000<>+0(SB), Z1, Z1
+	VADDPS         Z1, Z12, Z1
+	VCMPPS.BCST    $0x00, lanes00000000<>+0(SB), Z0, K1
+	VBROADCASTSS   lanesff800000<>+0(SB), Z12
+	VBLENDMPS      Z12, Z1, K1, Z4
+	VCMPPS.BCST    $0x11, lanes00000000<>+0(SB), Z0, K1
+	VBROADCASTSS   lanes7fc00000<>+0(SB), Z1
+	VBLENDMPS      Z1, Z4, K1, Z5
+	VCMPPS.BCST    $0x11, lanes7f800000<>+0(SB), Z0, K1
+	VBLENDMPS      Z5, Z0, K1, Z6
+	VMOVUPS        Z6, (AX)(BX*1)
+	ADDQ           $0x40, BX
+	CMPQ           BX, DX
+	JLE            at34
 
-done:
+at35:
+	ADDQ           $0x40, DX
+	SUBQ           BX, DX
+	JE             at36
+	SHRQ           $0x02, DX
+	MOVQ           $-1, SI
+	BZHIQ          DX, SI, SI
+	KMOVW          SI, K1
+	VMOVUPS.Z      (CX)(BX*1), K1, Z0
+	VCMPPS.BCST    $0x11, lanes00800000<>+0(SB), Z0, K2
+	VMULPS.BCST    lanes4b000000<>+0(SB), Z0, Z1
+	VBLENDMPS      Z1, Z0, K2, Z7
+	VPSRAD         $0x17, Z7, Z1
+	VPSUBD.BCST    lanes0000007f<>+0(SB), Z1, Z1
+	VCVTDQ2PS      Z1, Z1
+	VBROADCASTSS.Z lanes41b80000<>+0(SB), K2, Z2
+	VSUBPS         Z2, Z1, Z1
+	VANDPS.BCST    lanes007fffff<>+0(SB), Z7, Z2
+	VORPS.BCST     lanes3f800000<>+0(SB), Z2, Z2
+	VCMPPS.BCST    $0x1e, lanes3fb504f3<>+0(SB), Z2, K2
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z2, Z3
+	VBLENDMPS      Z3, Z2, K2, Z8
+	VBROADCASTSS.Z lanes3f800000<>+0(SB), K2, Z2
+	VADDPS         Z2, Z1, Z1
+	VSUBPS.BCST    lanes3f800000<>+0(SB), Z8, Z2
+	VMULPS         Z2, Z2, Z3
+	VMULPS         Z3, Z2, Z4
+	VBROADCASTSS   lanes3d8a2bd1<>+0(SB), Z5
+	VMULPS         Z2, Z5, Z5
+	VADDPS.BCST    lanesbdef1e0a<>+0(SB), Z5, Z5
+	VMULPS         Z2, Z5, Z5
+	VADDPS.BCST    lanes3df37836<>+0(SB), Z5, Z5
+	VMULPS         Z2, Z5, Z5
+	VADDPS.BCST    lanesbdfe1104<>+0(SB), Z5, Z5
+	VMULPS         Z2, Z5, Z5
+	VADDPS.BCST    lanes3e119bb4<>+0(SB), Z5, Z5
+	VMULPS         Z2, Z5, Z5
+	VADDPS.BCST    lanesbe2aae27<>+0(SB), Z5, Z5
+	VMULPS         Z2, Z5, Z5
+	VADDPS.BCST    lanes3e4cd25b<>+0(SB), Z5, Z5
+	VMULPS         Z2, Z5, Z5
+	VADDPS.BCST    lanesbe800003<>+0(SB), Z5, Z5
+	VMULPS         Z2, Z5, Z5
+	VADDPS.BCST    lanes3eaaaaa4<>+0(SB), Z5, Z5
+	VMULPS         Z5, Z4, Z4
+	VMULPS.BCST    lanesb95e8083<>+0(SB), Z1, Z5
+	VADDPS         Z5, Z4, Z4
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z3, Z3
+	VSUBPS         Z3, Z4, Z3
+	VADDPS         Z2, Z3, Z2
+	VMULPS.BCST    lanes3f318000<>+0(SB), Z1, Z1
+	VADDPS         Z1, Z2, Z1
+	VCMPPS.BCST    $0x00, lanes00000000<>+0(SB), Z0, K2
+	VBROADCASTSS   lanesff800000<>+0(SB), Z2
+	VBLENDMPS      Z2, Z1, K2, Z9
+	VCMPPS.BCST    $0x11, lanes00000000<>+0(SB), Z0, K2
+	VBROADCASTSS   lanes7fc00000<>+0(SB), Z1
+	VBLENDMPS      Z1, Z9, K2, Z10
+	VCMPPS.BCST    $0x11, lanes7f800000<>+0(SB), Z0, K2
+	VBLENDMPS      Z10, Z0, K2, Z11
+	VMOVUPS        Z11, K1, (AX)(BX*1)
+
+at36:
 	VZEROUPPER
 	RET
 
-// func vecSigmoidGrad(dst *float32, a *float32, b *float32, n int)
-// Requires: AVX
-TEXT ·vecSigmoidGrad(SB), NOSPLIT, $0-32
+// func vecSigmoid512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·vecSigmoid512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x40, DX
+	JLT  at38
+
+at37:
+	VMOVUPS      (CX)(BX*1), Z0
+	VBROADCASTSS lanes3f800000<>+0(SB), Z1
+	VXORPS.BCST  lanes80000000<>+0(SB), Z0, Z0
+	VBROADCASTSS lanes42b20000<>+0(SB), Z2
+	VMINPS       Z0, Z2, Z2
+	VBROADCASTSS lanesc2d00000<>+0(SB), Z0
+	VMAXPS       Z2, Z0, Z0
+	VMULPS.BCST  lanes3fb8aa3b<>+0(SB), Z0, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMULPS.BCST  lanes3f318000<>+0(SB), Z2, Z3
+	VSUBPS       Z3, Z0, Z0
+	VMULPS.BCST  lanesb95e8083<>+0(SB), Z2, Z3
+	VSUBPS       Z3, Z0, Z0
+	VBROADCASTSS lanes394f815f<>+0(SB), Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS.BCST  lanes3ab6ca35<>+0(SB), Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS.BCST  lanes3c088940<>+0(SB), Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS.BCST  lanes3d2aaa43<>+0(SB), Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS.BCST  lanes3e2aaaaa<>+0(SB), Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS.BCST  lanes3f000000<>+0(SB), Z3, Z3
+	VMULPS       Z0, Z0, Z4
+	VMULPS       Z3, Z4, Z3
+	VADDPS       Z0, Z3, Z0
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z0, Z0
+	VSCALEFPS    Z2, Z0, Z0
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z0, Z0
+	VDIVPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (AX)(BX*1)
+	ADDQ         $0x40, BX
+	CMPQ         BX, DX
+	JLE          at37
+
+at38:
+	ADDQ         $0x40, DX
+	SUBQ         BX, DX
+	JE           at39
+	SHRQ         $0x02, DX
+	MOVQ         $-1, SI
+	BZHIQ        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*1), K1, Z0
+	VBROADCASTSS lanes3f800000<>+0(SB), Z1
+	VXORPS.BCST  lanes80000000<>+0(SB), Z0, Z0
+	VBROADCASTSS lanes42b20000<>+0(SB), Z2
+	VMINPS       Z0, Z2, Z2
+	VBROADCASTSS lanesc2d00000<>+0(SB), Z0
+	VMAXPS       Z2, Z0, Z0
+	VMULPS.BCST  lanes3fb8aa3b<>+0(SB), Z0, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMULPS.BCST  lanes3f318000<>+0(SB), Z2, Z3
+	VSUBPS       Z3, Z0, Z0
+	VMULPS.BCST  lanesb95e8083<>+0(SB), Z2, Z3
+	VSUBPS       Z3, Z0, Z0
+	VBROADCASTSS lanes394f815f<>+0(SB), Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS.BCST  lanes3ab6ca35<>+0(SB), Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS.BCST  lanes3c088940<>+0(SB), Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS.BCST  lanes3d2aaa43<>+0(SB), Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS.BCST  lanes3e2aaaaa<>+0(SB), Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS.BCST  lanes3f000000<>+0(SB), Z3, Z3
+	VMULPS       Z0, Z0, Z4
+	VMULPS       Z3, Z4, Z3
+	VADDPS       Z0, Z3, Z0
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z0, Z0
+	VSCALEFPS    Z2, Z0, Z0
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z0, Z0
+	VDIVPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (AX)(BX*1)
+
+at39:
+	VZEROUPPER
+	RET
+
+// func vecTanh512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·vecTanh512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x40, DX
+	JLT  at41
+
+at40:
+	VMOVUPS      (CX)(BX*1), Z0
+	VANDPS.BCST  lanes7fffffff<>+0(SB), Z0, Z1
+	VBROADCASTSS lanes3f800000<>+0(SB), Z2
+	VBROADCASTSS lanes40000000<>+0(SB), Z3
+	VADDPS       Z1, Z1, Z4
+	VBROADCASTSS lanes42b20000<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z5
+	VBROADCASTSS lanesc2d00000<>+0(SB), Z4
+	VMAXPS       Z5, Z4, Z4
+	VMULPS.BCST  lanes3fb8aa3b<>+0(SB), Z4, Z5
+	VRNDSCALEPS  $0x08, Z5, Z5
+	VMULPS.BCST  lanes3f318000<>+0(SB), Z5, Z8
+	VSUBPS       Z8, Z4, Z4
+	VMULPS.BCST  lanesb95e8083<>+0(SB), Z5, Z8
+	VSUBPS       Z8, Z4, Z4
+	VBROADCASTSS lanes394f815f<>+0(SB), Z8
+	VMULPS       Z4, Z8, Z8
+	VADDPS.BCST  lanes3ab6ca35<>+0(SB), Z8, Z8
+	VMULPS       Z4, Z8, Z8
+	VADDPS.BCST  lanes3c088940<>+0(SB), Z8, Z8
+	VMULPS       Z4, Z8, Z8
+	VADDPS.BCST  lanes3d2aaa43<>+0(SB), Z8, Z8
+	VMULPS       Z4, Z8, Z8
+	VADDPS.BCST  lanes3e2aaaaa<>+0(SB), Z8, Z8
+	VMULPS       Z4, Z8, Z8
+	VADDPS.BCST  lanes3f000000<>+0(SB), Z8, Z8
+	VMULPS       Z4, Z4, Z9
+	VMULPS       Z8, Z9, Z8
+	VADDPS       Z4, Z8, Z4
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z4, Z4
+	VSCALEFPS    Z5, Z4, Z4
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z4, Z4
+	VDIVPS       Z4, Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VANDPS.BCST  lanes80000000<>+0(SB), Z0, Z3
+	VORPS        Z3, Z2, Z2
+	VMULPS       Z0, Z0, Z3
+	VMULPS       Z3, Z0, Z4
+	VBROADCASTSS lanesbbb9b20d<>+0(SB), Z5
+	VMULPS       Z3, Z5, Z5
+	VADDPS.BCST  lanes3ca8ce49<>+0(SB), Z5, Z5
+	VMULPS       Z3, Z5, Z5
+	VADDPS.BCST  lanesbd5c13ff<>+0(SB), Z5, Z5
+	VMULPS       Z3, Z5, Z5
+	VADDPS.BCST  lanes3e088349<>+0(SB), Z5, Z5
+	VMULPS       Z3, Z5, Z3
+	VADDPS.BCST  lanesbeaaaa98<>+0(SB), Z3, Z3
+	VMULPS       Z3, Z4, Z3
+	VADDPS       Z0, Z3, Z0
+	VCMPPS.BCST  $0x11, lanes3f200000<>+0(SB), Z1, K1
+	VBLENDMPS    Z0, Z2, K1, Z6
+	VMOVUPS      Z6, (AX)(BX*1)
+	ADDQ         $0x40, BX
+	CMPQ         BX, DX
+	JLE          at40
+
+at41:
+	ADDQ         $0x40, DX
+	SUBQ         BX, DX
+	JE           at42
+	SHRQ         $0x02, DX
+	MOVQ         $-1, SI
+	BZHIQ        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*1), K1, Z0
+	VANDPS.BCST  lanes7fffffff<>+0(SB), Z0, Z1
+	VBROADCASTSS lanes3f800000<>+0(SB), Z2
+	VBROADCASTSS lanes40000000<>+0(SB), Z3
+	VADDPS       Z1, Z1, Z4
+	VBROADCASTSS lanes42b20000<>+0(SB), Z5
+	VMINPS       Z4, Z5, Z5
+	VBROADCASTSS lanesc2d00000<>+0(SB), Z4
+	VMAXPS       Z5, Z4, Z4
+	VMULPS.BCST  lanes3fb8aa3b<>+0(SB), Z4, Z5
+	VRNDSCALEPS  $0x08, Z5, Z5
+	VMULPS.BCST  lanes3f318000<>+0(SB), Z5, Z6
+	VSUBPS       Z6, Z4, Z4
+	VMULPS.BCST  lanesb95e8083<>+0(SB), Z5, Z6
+	VSUBPS       Z6, Z4, Z4
+	VBROADCASTSS lanes394f815f<>+0(SB), Z6
+	VMULPS       Z4, Z6, Z6
+	VADDPS.BCST  lanes3ab6ca35<>+0(SB), Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VADDPS.BCST  lanes3c088940<>+0(SB), Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VADDPS.BCST  lanes3d2aaa43<>+0(SB), Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VADDPS.BCST  lanes3e2aaaaa<>+0(SB), Z6, Z6
+	VMULPS       Z4, Z6, Z6
+	VADDPS.BCST  lanes3f000000<>+0(SB), Z6, Z6
+	VMULPS       Z4, Z4, Z8
+	VMULPS       Z6, Z8, Z6
+	VADDPS       Z4, Z6, Z4
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z4, Z4
+	VSCALEFPS    Z5, Z4, Z4
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z4, Z4
+	VDIVPS       Z4, Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VANDPS.BCST  lanes80000000<>+0(SB), Z0, Z3
+	VORPS        Z3, Z2, Z2
+	VMULPS       Z0, Z0, Z3
+	VMULPS       Z3, Z0, Z4
+	VBROADCASTSS lanesbbb9b20d<>+0(SB), Z5
+	VMULPS       Z3, Z5, Z5
+	VADDPS.BCST  lanes3ca8ce49<>+0(SB), Z5, Z5
+	VMULPS       Z3, Z5, Z5
+	VADDPS.BCST  lanesbd5c13ff<>+0(SB), Z5, Z5
+	VMULPS       Z3, Z5, Z5
+	VADDPS.BCST  lanes3e088349<>+0(SB), Z5, Z5
+	VMULPS       Z3, Z5, Z3
+	VADDPS.BCST  lanesbeaaaa98<>+0(SB), Z3, Z3
+	VMULPS       Z3, Z4, Z3
+	VADDPS       Z0, Z3, Z0
+	VCMPPS.BCST  $0x11, lanes3f200000<>+0(SB), Z1, K2
+	VBLENDMPS    Z0, Z2, K2, Z7
+	VMOVUPS      Z7, K1, (AX)(BX*1)
+
+at42:
+	VZEROUPPER
+	RET
+
+// func vecSoftplus512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·vecSoftplus512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x40, DX
+	JLT  at44
+
+at43:
+	VMOVUPS        (CX)(BX*1), Z0
+	VORPS.BCST     lanes80000000<>+0(SB), Z0, Z1
+	VBROADCASTSS   lanes42b20000<>+0(SB), Z2
+	VMINPS         Z1, Z2, Z2
+	VBROADCASTSS   lanesc2d00000<>+0(SB), Z1
+	VMAXPS         Z2, Z1, Z1
+	VMULPS.BCST    lanes3fb8aa3b<>+0(SB), Z1, Z2
+	VRNDSCALEPS    $0x08, Z2, Z2
+	VMULPS.BCST    lanes3f318000<>+0(SB), Z2, Z13
+	VSUBPS         Z13, Z1, Z1
+	VMULPS.BCST    lanesb95e8083<>+0(SB), Z2, Z13
+	VSUBPS         Z13, Z1, Z1
+	VBROADCASTSS   lanes394f815f<>+0(SB), Z13
+	VMULPS         Z1, Z13, Z13
+	VADDPS.BCST    lanes3ab6ca35<>+0(SB), Z13, Z13
+	VMULPS         Z1, Z13, Z13
+	VADDPS.BCST    lanes3c088940<>+0(SB), Z13, Z13
+	VMULPS         Z1, Z13, Z13
+	VADDPS.BCST    lanes3d2aaa43<>+0(SB), Z13, Z13
+	VMULPS         Z1, Z13, Z13
+	VADDPS.BCST    lanes3e2aaaaa<>+0(SB), Z13, Z13
+	VMULPS         Z1, Z13, Z13
+	VADDPS.BCST    lanes3f000000<>+0(SB), Z13, Z13
+	VMULPS         Z1, Z1, Z14
+	VMULPS         Z13, Z14, Z13
+	VADDPS         Z1, Z13, Z1
+	VADDPS.BCST    lanes3f800000<>+0(SB), Z1, Z1
+	VSCALEFPS      Z2, Z1, Z1
+	VADDPS.BCST    lanes3f800000<>+0(SB), Z1, Z2
+	VCMPPS.BCST    $0x11, lanes00800000<>+0(SB), Z2, K1
+	VMULPS.BCST    lanes4b000000<>+0(SB), Z2, Z13
+	VBLENDMPS      Z13, Z2, K1, Z3
+	VPSRAD         $0x17, Z3, Z13
+	VPSUBD.BCST    lanes0000007f<>+0(SB), Z13, Z13
+	VCVTDQ2PS      Z13, Z13
+	VBROADCASTSS.Z lanes41b80000<>+0(SB), K1, Z14
+	VSUBPS         Z14, Z13, Z13
+	VANDPS.BCST    lanes007fffff<>+0(SB), Z3, Z14
+	VORPS.BCST     lanes3f800000<>+0(SB), Z14, Z14
+	VCMPPS.BCST    $0x1e, lanes3fb504f3<>+0(SB), Z14, K1
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z14, Z15
+	VBLENDMPS      Z15, Z14, K1, Z4
+	VBROADCASTSS.Z lanes3f800000<>+0(SB), K1, Z14
+	VADDPS         Z14, Z13, Z13
+	VSUBPS.BCST    lanes3f800000<>+0(SB), Z4, Z14
+	VMULPS         Z14, Z14, Z15
+	VMULPS         Z15, Z14, Z16
+	VBROADCASTSS   lanes3d8a2bd1<>+0(SB), Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanesbdef1e0a<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanes3df37836<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanesbdfe1104<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanes3e119bb4<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanesbe2aae27<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanes3e4cd25b<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanesbe800003<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanes3eaaaaa4<>+0(SB), Z17, Z17
+	VMULPS         Z17, Z16, Z16
+	VMULPS.BCST    lanesb95e8083<>+0(SB), Z13, Z17
+	VADDPS         Z17, Z16, Z16
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z15, Z15
+	VSUBPS         Z15, Z16, Z15
+	VADDPS         Z14, Z15, Z14
+	VMULPS.BCST    lanes3f318000<>+0(SB), Z13, Z13
+	VADDPS         Z13, Z14, Z13
+	VCMPPS.BCST    $0x00, lanes00000000<>+0(SB), Z2, K1
+	VBROADCASTSS   lanesff800000<>+0(SB), Z14
+	VBLENDMPS      Z14, Z13, K1, Z5
+	VCMPPS.BCST    $0x11, lanes00000000<>+0(SB), Z2, K1
+	VBROADCASTSS   lanes7fc00000<>+0(SB), Z13
+	VBLENDMPS      Z13, Z5, K1, Z6
+	VCMPPS.BCST    $0x11, lanes7f800000<>+0(SB), Z2, K1
+	VBLENDMPS      Z6, Z2, K1, Z7
+	VSUBPS.BCST    lanes3f800000<>+0(SB), Z2, Z13
+	VSUBPS         Z1, Z13, Z1
+	VDIVPS         Z2, Z1, Z1
+	VSUBPS         Z1, Z7, Z1
+	VBROADCASTSS   lanes00000000<>+0(SB), Z2
+	VMAXPS         Z0, Z2, Z2
+	VADDPS         Z2, Z1, Z0
+	VMOVUPS        Z0, (AX)(BX*1)
+	ADDQ           $0x40, BX
+	CMPQ           BX, DX
+	JLE            at43
+
+at44:
+	ADDQ           $0x40, DX
+	SUBQ           BX, DX
+	JE             at45
+	SHRQ           $0x02, DX
+	MOVQ           $-1, SI
+	BZHIQ          DX, SI, SI
+	KMOVW          SI, K1
+	VMOVUPS.Z      (CX)(BX*1), K1, Z0
+	VORPS.BCST     lanes80000000<>+0(SB), Z0, Z1
+	VBROADCASTSS   lanes42b20000<>+0(SB), Z2
+	VMINPS         Z1, Z2, Z2
+	VBROADCASTSS   lanesc2d00000<>+0(SB), Z1
+	VMAXPS         Z2, Z1, Z1
+	VMULPS.BCST    lanes3fb8aa3b<>+0(SB), Z1, Z2
+	VRNDSCALEPS    $0x08, Z2, Z2
+	VMULPS.BCST    lanes3f318000<>+0(SB), Z2, Z3
+	VSUBPS         Z3, Z1, Z1
+	VMULPS.BCST    lanesb95e8083<>+0(SB), Z2, Z3
+	VSUBPS         Z3, Z1, Z1
+	VBROADCASTSS   lanes394f815f<>+0(SB), Z3
+	VMULPS         Z1, Z3, Z3
+	VADDPS.BCST    lanes3ab6ca35<>+0(SB), Z3, Z3
+	VMULPS         Z1, Z3, Z3
+	VADDPS.BCST    lanes3c088940<>+0(SB), Z3, Z3
+	VMULPS         Z1, Z3, Z3
+	VADDPS.BCST    lanes3d2aaa43<>+0(SB), Z3, Z3
+	VMULPS         Z1, Z3, Z3
+	VADDPS.BCST    lanes3e2aaaaa<>+0(SB), Z3, Z3
+	VMULPS         Z1, Z3, Z3
+	VADDPS.BCST    lanes3f000000<>+0(SB), Z3, Z3
+	VMULPS         Z1, Z1, Z4
+	VMULPS         Z3, Z4, Z3
+	VADDPS         Z1, Z3, Z1
+	VADDPS.BCST    lanes3f800000<>+0(SB), Z1, Z1
+	VSCALEFPS      Z2, Z1, Z1
+	VADDPS.BCST    lanes3f800000<>+0(SB), Z1, Z2
+	VCMPPS.BCST    $0x11, lanes00800000<>+0(SB), Z2, K2
+	VMULPS.BCST    lanes4b000000<>+0(SB), Z2, Z3
+	VBLENDMPS      Z3, Z2, K2, Z8
+	VPSRAD         $0x17, Z8, Z3
+	VPSUBD.BCST    lanes0000007f<>+0(SB), Z3, Z3
+	VCVTDQ2PS      Z3, Z3
+	VBROADCASTSS.Z lanes41b80000<>+0(SB), K2, Z4
+	VSUBPS         Z4, Z3, Z3
+	VANDPS.BCST    lanes007fffff<>+0(SB), Z8, Z4
+	VORPS.BCST     lanes3f800000<>+0(SB), Z4, Z4
+	VCMPPS.BCST    $0x1e, lanes3fb504f3<>+0(SB), Z4, K2
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z4, Z5
+	VBLENDMPS      Z5, Z4, K2, Z9
+	VBROADCASTSS.Z lanes3f800000<>+0(SB), K2, Z4
+	VADDPS         Z4, Z3, Z3
+	VSUBPS.BCST    lanes3f800000<>+0(SB), Z9, Z4
+	VMULPS         Z4, Z4, Z5
+	VMULPS         Z5, Z4, Z6
+	VBROADCASTSS   lanes3d8a2bd1<>+0(SB), Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanesbdef1e0a<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanes3df37836<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanesbdfe1104<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanes3e119bb4<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanesbe2aae27<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanes3e4cd25b<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanesbe800003<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanes3eaaaaa4<>+0(SB), Z7, Z7
+	VMULPS         Z7, Z6, Z6
+	VMULPS.BCST    lanesb95e8083<>+0(SB), Z3, Z7
+	VADDPS         Z7, Z6, Z6
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z5, Z5
+	VSUBPS         Z5, Z6, Z5
+	VADDPS         Z4, Z5, Z4
+	VMULPS.BCST    lanes3f318000<>+0(SB), Z3, Z3
+	VADDPS         Z3, Z4, Z3
+	VCMPPS.BCST    $0x00, lanes00000000<>+0(SB), Z2, K2
+	VBROADCASTSS   lanesff800000<>+0(SB), Z4
+	VBLENDMPS      Z4, Z3, K2, Z10
+	VCMPPS.BCST    $0x11, lanes00000000<>+0(SB), Z2, K2
+	VBROADCASTSS   lanes7fc00000<>+0(SB), Z3
+	VBLENDMPS      Z3, Z10, K2, Z11
+	VCMPPS.BCST    $0x11, lanes7f800000<>+0(SB), Z2, K2
+	VBLENDMPS      Z11, Z2, K2, Z12
+	VSUBPS.BCST    lanes3f800000<>+0(SB), Z2, Z3
+	VSUBPS         Z1, Z3, Z1
+	VDIVPS         Z2, Z1, Z1
+	VSUBPS         Z1, Z12, Z1
+	VBROADCASTSS   lanes00000000<>+0(SB), Z2
+	VMAXPS         Z0, Z2, Z2
+	VADDPS         Z2, Z1, Z0
+	VMOVUPS        Z0, K1, (AX)(BX*1)
+
+at45:
+	VZEROUPPER
+	RET
+
+// func vecLogSigmoid512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·vecLogSigmoid512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x40, DX
+	JLT  at47
+
+at46:
+	VMOVUPS        (CX)(BX*1), Z0
+	VXORPS.BCST    lanes80000000<>+0(SB), Z0, Z0
+	VORPS.BCST     lanes80000000<>+0(SB), Z0, Z11
+	VBROADCASTSS   lanes42b20000<>+0(SB), Z12
+	VMINPS         Z11, Z12, Z12
+	VBROADCASTSS   lanesc2d00000<>+0(SB), Z11
+	VMAXPS         Z12, Z11, Z11
+	VMULPS.BCST    lanes3fb8aa3b<>+0(SB), Z11, Z12
+	VRNDSCALEPS    $0x08, Z12, Z12
+	VMULPS.BCST    lanes3f318000<>+0(SB), Z12, Z13
+	VSUBPS         Z13, Z11, Z11
+	VMULPS.BCST    lanesb95e8083<>+0(SB), Z12, Z13
+	VSUBPS         Z13, Z11, Z11
+	VBROADCASTSS   lanes394f815f<>+0(SB), Z13
+	VMULPS         Z11, Z13, Z13
+	VADDPS.BCST    lanes3ab6ca35<>+0(SB), Z13, Z13
+	VMULPS         Z11, Z13, Z13
+	VADDPS.BCST    lanes3c088940<>+0(SB), Z13, Z13
+	VMULPS         Z11, Z13, Z13
+	VADDPS.BCST    lanes3d2aaa43<>+0(SB), Z13, Z13
+	VMULPS         Z11, Z13, Z13
+	VADDPS.BCST    lanes3e2aaaaa<>+0(SB), Z13, Z13
+	VMULPS         Z11, Z13, Z13
+	VADDPS.BCST    lanes3f000000<>+0(SB), Z13, Z13
+	VMULPS         Z11, Z11, Z14
+	VMULPS         Z13, Z14, Z13
+	VADDPS         Z11, Z13, Z11
+	VADDPS.BCST    lanes3f800000<>+0(SB), Z11, Z11
+	VSCALEFPS      Z12, Z11, Z11
+	VADDPS.BCST    lanes3f800000<>+0(SB), Z11, Z12
+	VCMPPS.BCST    $0x11, lanes00800000<>+0(SB), Z12, K1
+	VMULPS.BCST    lanes4b000000<>+0(SB), Z12, Z13
+	VBLENDMPS      Z13, Z12, K1, Z1
+	VPSRAD         $0x17, Z1, Z13
+	VPSUBD.BCST    lanes0000007f<>+0(SB), Z13, Z13
+	VCVTDQ2PS      Z13, Z13
+	VBROADCASTSS.Z lanes41b80000<>+0(SB), K1, Z14
+	VSUBPS         Z14, Z13, Z13
+	VANDPS.BCST    lanes007fffff<>+0(SB), Z1, Z14
+	VORPS.BCST     lanes3f800000<>+0(SB), Z14, Z14
+	VCMPPS.BCST    $0x1e, lanes3fb504f3<>+0(SB), Z14, K1
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z14, Z15
+	VBLENDMPS      Z15, Z14, K1, Z2
+	VBROADCASTSS.Z lanes3f800000<>+0(SB), K1, Z14
+	VADDPS         Z14, Z13, Z13
+	VSUBPS.BCST    lanes3f800000<>+0(SB), Z2, Z14
+	VMULPS         Z14, Z14, Z15
+	VMULPS         Z15, Z14, Z16
+	VBROADCASTSS   lanes3d8a2bd1<>+0(SB), Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanesbdef1e0a<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanes3df37836<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanesbdfe1104<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanes3e119bb4<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanesbe2aae27<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanes3e4cd25b<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanesbe800003<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanes3eaaaaa4<>+0(SB), Z17, Z17
+	VMULPS         Z17, Z16, Z16
+	VMULPS.BCST    lanesb95e8083<>+0(SB), Z13, Z17
+	VADDPS         Z17, Z16, Z16
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z15, Z15
+	VSUBPS         Z15, Z16, Z15
+	VADDPS         Z14, Z15, Z14
+	VMULPS.BCST    lanes3f318000<>+0(SB), Z13, Z13
+	VADDPS         Z13, Z14, Z13
+	VCMPPS.BCST    $0x00, lanes00000000<>+0(SB), Z12, K1
+	VBROADCASTSS   lanesff800000<>+0(SB), Z14
+	VBLENDMPS      Z14, Z13, K1, Z3
+	VCMPPS.BCST    $0x11, lanes00000000<>+0(SB), Z12, K1
+	VBROADCASTSS   lanes7fc00000<>+0(SB), Z13
+	VBLENDMPS      Z13, Z3, K1, Z4
+	VCMPPS.BCST    $0x11, lanes7f800000<>+0(SB), Z12, K1
+	VBLENDMPS      Z4, Z12, K1, Z5
+	VSUBPS.BCST    lanes3f800000<>+0(SB), Z12, Z13
+	VSUBPS         Z11, Z13, Z11
+	VDIVPS         Z12, Z11, Z11
+	VSUBPS         Z11, Z5, Z11
+	VBROADCASTSS   lanes00000000<>+0(SB), Z12
+	VMAXPS         Z0, Z12, Z12
+	VADDPS         Z12, Z11, Z0
+	VXORPS.BCST    lanes80000000<>+0(SB), Z0, Z0
+	VMOVUPS        Z0, (AX)(BX*1)
+	ADDQ           $0x40, BX
+	CMPQ           BX, DX
+	JLE            at46
+
+at47:
+	ADDQ           $0x40, DX
+	SUBQ           BX, DX
+	JE             at48
+	SHRQ           $0x02, DX
+	MOVQ           $-1, SI
+	BZHIQ          DX, SI, SI
+	KMOVW          SI, K1
+	VMOVUPS.Z      (CX)(BX*1), K1, Z0
+	VXORPS.BCST    lanes80000000<>+0(SB), Z0, Z0
+	VORPS.BCST     lanes80000000<>+0(SB), Z0, Z1
+	VBROADCASTSS   lanes42b20000<>+0(SB), Z2
+	VMINPS         Z1, Z2, Z2
+	VBROADCASTSS   lanesc2d00000<>+0(SB), Z1
+	VMAXPS         Z2, Z1, Z1
+	VMULPS.BCST    lanes3fb8aa3b<>+0(SB), Z1, Z2
+	VRNDSCALEPS    $0x08, Z2, Z2
+	VMULPS.BCST    lanes3f318000<>+0(SB), Z2, Z3
+	VSUBPS         Z3, Z1, Z1
+	VMULPS.BCST    lanesb95e8083<>+0(SB), Z2, Z3
+	VSUBPS         Z3, Z1, Z1
+	VBROADCASTSS   lanes394f815f<>+0(SB), Z3
+	VMULPS         Z1, Z3, Z3
+	VADDPS.BCST    lanes3ab6ca35<>+0(SB), Z3, Z3
+	VMULPS         Z1, Z3, Z3
+	VADDPS.BCST    lanes3c088940<>+0(SB), Z3, Z3
+	VMULPS         Z1, Z3, Z3
+	VADDPS.BCST    lanes3d2aaa43<>+0(SB), Z3, Z3
+	VMULPS         Z1, Z3, Z3
+	VADDPS.BCST    lanes3e2aaaaa<>+0(SB), Z3, Z3
+	VMULPS         Z1, Z3, Z3
+	VADDPS.BCST    lanes3f000000<>+0(SB), Z3, Z3
+	VMULPS         Z1, Z1, Z4
+	VMULPS         Z3, Z4, Z3
+	VADDPS         Z1, Z3, Z1
+	VADDPS.BCST    lanes3f800000<>+0(SB), Z1, Z1
+	VSCALEFPS      Z2, Z1, Z1
+	VADDPS.BCST    lanes3f800000<>+0(SB), Z1, Z2
+	VCMPPS.BCST    $0x11, lanes00800000<>+0(SB), Z2, K2
+	VMULPS.BCST    lanes4b000000<>+0(SB), Z2, Z3
+	VBLENDMPS      Z3, Z2, K2, Z6
+	VPSRAD         $0x17, Z6, Z3
+	VPSUBD.BCST    lanes0000007f<>+0(SB), Z3, Z3
+	VCVTDQ2PS      Z3, Z3
+	VBROADCASTSS.Z lanes41b80000<>+0(SB), K2, Z4
+	VSUBPS         Z4, Z3, Z3
+	VANDPS.BCST    lanes007fffff<>+0(SB), Z6, Z4
+	VORPS.BCST     lanes3f800000<>+0(SB), Z4, Z4
+	VCMPPS.BCST    $0x1e, lanes3fb504f3<>+0(SB), Z4, K2
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z4, Z5
+	VBLENDMPS      Z5, Z4, K2, Z7
+	VBROADCASTSS.Z lanes3f800000<>+0(SB), K2, Z4
+	VADDPS         Z4, Z3, Z3
+	VSUBPS.BCST    lanes3f800000<>+0(SB), Z7, Z4
+	VMULPS         Z4, Z4, Z5
+	VMULPS         Z5, Z4, Z6
+	VBROADCASTSS   lanes3d8a2bd1<>+0(SB), Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanesbdef1e0a<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanes3df37836<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanesbdfe1104<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanes3e119bb4<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanesbe2aae27<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanes3e4cd25b<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanesbe800003<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanes3eaaaaa4<>+0(SB), Z7, Z7
+	VMULPS         Z7, Z6, Z6
+	VMULPS.BCST    lanesb95e8083<>+0(SB), Z3, Z7
+	VADDPS         Z7, Z6, Z6
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z5, Z5
+	VSUBPS         Z5, Z6, Z5
+	VADDPS         Z4, Z5, Z4
+	VMULPS.BCST    lanes3f318000<>+0(SB), Z3, Z3
+	VADDPS         Z3, Z4, Z3
+	VCMPPS.BCST    $0x00, lanes00000000<>+0(SB), Z2, K2
+	VBROADCASTSS   lanesff800000<>+0(SB), Z4
+	VBLENDMPS      Z4, Z3, K2, Z8
+	VCMPPS.BCST    $0x11, lanes00000000<>+0(SB), Z2, K2
+	VBROADCASTSS   lanes7fc00000<>+0(SB), Z3
+	VBLENDMPS      Z3, Z8, K2, Z9
+	VCMPPS.BCST    $0x11, lanes7f800000<>+0(SB), Z2, K2
+	VBLENDMPS      Z9, Z2, K2, Z10
+	VSUBPS.BCST    lanes3f800000<>+0(SB), Z2, Z3
+	VSUBPS         Z1, Z3, Z1
+	VDIVPS         Z2, Z1, Z1
+	VSUBPS         Z1, Z10, Z1
+	VBROADCASTSS   lanes00000000<>+0(SB), Z2
+	VMAXPS         Z0, Z2, Z2
+	VADDPS         Z2, Z1, Z0
+	VXORPS.BCST    lanes80000000<>+0(SB), Z0, Z0
+	VMOVUPS        Z0, K1, (AX)(BX*1)
+
+at48:
+	VZEROUPPER
+	RET
+
+// func vecErf512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·vecErf512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x40, DX
+	JLT  at50
+
+at49:
+	VMOVUPS      (CX)(BX*1), Z0
+	VANDPS.BCST  lanes7fffffff<>+0(SB), Z0, Z1
+	VMULPS       Z0, Z0, Z2
+	VBROADCASTSS lanes38a4b523<>+0(SB), Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS.BCST  lanesba51fb84<>+0(SB), Z3, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS.BCST  lanes3baa02da<>+0(SB), Z3, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS.BCST  lanesbcdbfc87<>+0(SB), Z3, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS.BCST  lanes3de7167c<>+0(SB), Z3, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS.BCST  lanesbec0939f<>+0(SB), Z3, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS.BCST  lanes3f906eba<>+0(SB), Z3, Z3
+	VMULPS       Z3, Z0, Z3
+	VXORPS.BCST  lanes80000000<>+0(SB), Z2, Z2
+	VBROADCASTSS lanes42b20000<>+0(SB), Z6
+	VMINPS       Z2, Z6, Z6
+	VBROADCASTSS lanesc2d00000<>+0(SB), Z2
+	VMAXPS       Z6, Z2, Z2
+	VMULPS.BCST  lanes3fb8aa3b<>+0(SB), Z2, Z6
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMULPS.BCST  lanes3f318000<>+0(SB), Z6, Z7
+	VSUBPS       Z7, Z2, Z2
+	VMULPS.BCST  lanesb95e8083<>+0(SB), Z6, Z7
+	VSUBPS       Z7, Z2, Z2
+	VBROADCASTSS lanes394f815f<>+0(SB), Z7
+	VMULPS       Z2, Z7, Z7
+	VADDPS.BCST  lanes3ab6ca35<>+0(SB), Z7, Z7
+	VMULPS       Z2, Z7, Z7
+	VADDPS.BCST  lanes3c088940<>+0(SB), Z7, Z7
+	VMULPS       Z2, Z7, Z7
+	VADDPS.BCST  lanes3d2aaa43<>+0(SB), Z7, Z7
+	VMULPS       Z2, Z7, Z7
+	VADDPS.BCST  lanes3e2aaaaa<>+0(SB), Z7, Z7
+	VMULPS       Z2, Z7, Z7
+	VADDPS.BCST  lanes3f000000<>+0(SB), Z7, Z7
+	VMULPS       Z2, Z2, Z8
+	VMULPS       Z7, Z8, Z7
+	VADDPS       Z2, Z7, Z2
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z2, Z2
+	VSCALEFPS    Z6, Z2, Z2
+	VADDPS       Z2, Z2, Z2
+	VBROADCASTSS lanes41680000<>+0(SB), Z6
+	VMINPS       Z1, Z6, Z6
+	VMULPS.BCST  lanes3fb504f3<>+0(SB), Z6, Z6
+	VBROADCASTSS lanes3f800000<>+0(SB), Z7
+	VADDPS.BCST  lanes40400000<>+0(SB), Z6, Z8
+	VDIVPS       Z8, Z7, Z7
+	VSUBPS.BCST  lanes40400000<>+0(SB), Z6, Z6
+	VMULPS       Z7, Z6, Z6
+	VBROADCASTSS lanesb989e1bf<>+0(SB), Z8
+	VMULPS       Z6, Z8, Z8
+	VADDPS.BCST  lanesba6b573c<>+0(SB), Z8, Z8
+	VMULPS       Z6, Z8, Z8
+	VADDPS.BCST  lanes3a8cde01<>+0(SB), Z8, Z8
+	VMULPS       Z6, Z8, Z8
+	VADDPS.BCST  lanes3be2c138<>+0(SB), Z8, Z8
+	VMULPS       Z6, Z8, Z8
+	VADDPS.BCST  lanesbc2bb4b2<>+0(SB), Z8, Z8
+	VMULPS       Z6, Z8, Z8
+	VADDPS.BCST  lanesbd418ec2<>+0(SB), Z8, Z8
+	VMULPS       Z6, Z8, Z8
+	VADDPS.BCST  lanes3e6b8a35<>+0(SB), Z8, Z8
+	VMULPS       Z6, Z8, Z8
+	VADDPS.BCST  lanesbf02639a<>+0(SB), Z8, Z8
+	VMULPS       Z6, Z8, Z6
+	VADDPS.BCST  lanes3f3aa53a<>+0(SB), Z6, Z6
+	VMULPS       Z7, Z6, Z6
+	VMULPS       Z6, Z2, Z2
+	VBROADCASTSS lanes3f800000<>+0(SB), Z6
+	VSUBPS       Z2, Z6, Z2
+	VANDPS.BCST  lanes80000000<>+0(SB), Z0, Z0
+	VORPS        Z0, Z2, Z0
+	VCMPPS.BCST  $0x11, lanes3f800000<>+0(SB), Z1, K1
+	VBLENDMPS    Z3, Z0, K1, Z4
+	VMOVUPS      Z4, (AX)(BX*1)
+	ADDQ         $0x40, BX
+	CMPQ         BX, DX
+	JLE          at49
+
+at50:
+	ADDQ         $0x40, DX
+	SUBQ         BX, DX
+	JE           at51
+	SHRQ         $0x02, DX
+	MOVQ         $-1, SI
+	BZHIQ        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*1), K1, Z0
+	VANDPS.BCST  lanes7fffffff<>+0(SB), Z0, Z1
+	VMULPS       Z0, Z0, Z2
+	VBROADCASTSS lanes38a4b523<>+0(SB), Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS.BCST  lanesba51fb84<>+0(SB), Z3, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS.BCST  lanes3baa02da<>+0(SB), Z3, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS.BCST  lanesbcdbfc87<>+0(SB), Z3, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS.BCST  lanes3de7167c<>+0(SB), Z3, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS.BCST  lanesbec0939f<>+0(SB), Z3, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS.BCST  lanes3f906eba<>+0(SB), Z3, Z3
+	VMULPS       Z3, Z0, Z3
+	VXORPS.BCST  lanes80000000<>+0(SB), Z2, Z2
+	VBROADCASTSS lanes42b20000<>+0(SB), Z4
+	VMINPS       Z2, Z4, Z4
+	VBROADCASTSS lanesc2d00000<>+0(SB), Z2
+	VMAXPS       Z4, Z2, Z2
+	VMULPS.BCST  lanes3fb8aa3b<>+0(SB), Z2, Z4
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMULPS.BCST  lanes3f318000<>+0(SB), Z4, Z6
+	VSUBPS       Z6, Z2, Z2
+	VMULPS.BCST  lanesb95e8083<>+0(SB), Z4, Z6
+	VSUBPS       Z6, Z2, Z2
+	VBROADCASTSS lanes394f815f<>+0(SB), Z6
+	VMULPS       Z2, Z6, Z6
+	VADDPS.BCST  lanes3ab6ca35<>+0(SB), Z6, Z6
+	VMULPS       Z2, Z6, Z6
+	VADDPS.BCST  lanes3c088940<>+0(SB), Z6, Z6
+	VMULPS       Z2, Z6, Z6
+	VADDPS.BCST  lanes3d2aaa43<>+0(SB), Z6, Z6
+	VMULPS       Z2, Z6, Z6
+	VADDPS.BCST  lanes3e2aaaaa<>+0(SB), Z6, Z6
+	VMULPS       Z2, Z6, Z6
+	VADDPS.BCST  lanes3f000000<>+0(SB), Z6, Z6
+	VMULPS       Z2, Z2, Z7
+	VMULPS       Z6, Z7, Z6
+	VADDPS       Z2, Z6, Z2
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z2, Z2
+	VSCALEFPS    Z4, Z2, Z2
+	VADDPS       Z2, Z2, Z2
+	VBROADCASTSS lanes41680000<>+0(SB), Z4
+	VMINPS       Z1, Z4, Z4
+	VMULPS.BCST  lanes3fb504f3<>+0(SB), Z4, Z4
+	VBROADCASTSS lanes3f800000<>+0(SB), Z6
+	VADDPS.BCST  lanes40400000<>+0(SB), Z4, Z7
+	VDIVPS       Z7, Z6, Z6
+	VSUBPS.BCST  lanes40400000<>+0(SB), Z4, Z4
+	VMULPS       Z6, Z4, Z4
+	VBROADCASTSS lanesb989e1bf<>+0(SB), Z7
+	VMULPS       Z4, Z7, Z7
+	VADDPS.BCST  lanesba6b573c<>+0(SB), Z7, Z7
+	VMULPS       Z4, Z7, Z7
+	VADDPS.BCST  lanes3a8cde01<>+0(SB), Z7, Z7
+	VMULPS       Z4, Z7, Z7
+	VADDPS.BCST  lanes3be2c138<>+0(SB), Z7, Z7
+	VMULPS       Z4, Z7, Z7
+	VADDPS.BCST  lanesbc2bb4b2<>+0(SB), Z7, Z7
+	VMULPS       Z4, Z7, Z7
+	VADDPS.BCST  lanesbd418ec2<>+0(SB), Z7, Z7
+	VMULPS       Z4, Z7, Z7
+	VADDPS.BCST  lanes3e6b8a35<>+0(SB), Z7, Z7
+	VMULPS       Z4, Z7, Z7
+	VADDPS.BCST  lanesbf02639a<>+0(SB), Z7, Z7
+	VMULPS       Z4, Z7, Z4
+	VADDPS.BCST  lanes3f3aa53a<>+0(SB), Z4, Z4
+	VMULPS       Z6, Z4, Z4
+	VMULPS       Z4, Z2, Z2
+	VBROADCASTSS lanes3f800000<>+0(SB), Z4
+	VSUBPS       Z2, Z4, Z2
+	VANDPS.BCST  lanes80000000<>+0(SB), Z0, Z0
+	VORPS        Z0, Z2, Z0
+	VCMPPS.BCST  $0x11, lanes3f800000<>+0(SB), Z1, K2
+	VBLENDMPS    Z3, Z0, K2, Z5
+	VMOVUPS      Z5, K1, (AX)(BX*1)
+
+at51:
+	VZEROUPPER
+	RET
+
+// func vecGelu512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·vecGelu512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x40, DX
+	JLT  at53
+
+at52:
+	VMOVUPS      (CX)(BX*1), Z0
+	VANDPS.BCST  lanes7fffffff<>+0(SB), Z0, Z1
+	VBROADCASTSS lanes41680000<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z2
+	VMULPS       Z2, Z2, Z1
+	VMULPS.BCST  lanesbf000000<>+0(SB), Z1, Z1
+	VBROADCASTSS lanes42b20000<>+0(SB), Z3
+	VMINPS       Z1, Z3, Z3
+	VBROADCASTSS lanesc2d00000<>+0(SB), Z1
+	VMAXPS       Z3, Z1, Z1
+	VMULPS.BCST  lanes3fb8aa3b<>+0(SB), Z1, Z3
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMULPS.BCST  lanes3f318000<>+0(SB), Z3, Z4
+	VSUBPS       Z4, Z1, Z1
+	VMULPS.BCST  lanesb95e8083<>+0(SB), Z3, Z4
+	VSUBPS       Z4, Z1, Z1
+	VBROADCASTSS lanes394f815f<>+0(SB), Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS.BCST  lanes3ab6ca35<>+0(SB), Z4, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS.BCST  lanes3c088940<>+0(SB), Z4, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS.BCST  lanes3d2aaa43<>+0(SB), Z4, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS.BCST  lanes3e2aaaaa<>+0(SB), Z4, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS.BCST  lanes3f000000<>+0(SB), Z4, Z4
+	VMULPS       Z1, Z1, Z5
+	VMULPS       Z4, Z5, Z4
+	VADDPS       Z1, Z4, Z1
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z1, Z1
+	VSCALEFPS    Z3, Z1, Z1
+	VBROADCASTSS lanes3f800000<>+0(SB), Z3
+	VADDPS.BCST  lanes40400000<>+0(SB), Z2, Z4
+	VDIVPS       Z4, Z3, Z3
+	VSUBPS.BCST  lanes40400000<>+0(SB), Z2, Z4
+	VMULPS       Z3, Z4, Z4
+	VBROADCASTSS lanesb989e1bf<>+0(SB), Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS.BCST  lanesba6b573c<>+0(SB), Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS.BCST  lanes3a8cde01<>+0(SB), Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS.BCST  lanes3be2c138<>+0(SB), Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS.BCST  lanesbc2bb4b2<>+0(SB), Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS.BCST  lanesbd418ec2<>+0(SB), Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS.BCST  lanes3e6b8a35<>+0(SB), Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS.BCST  lanesbf02639a<>+0(SB), Z5, Z5
+	VMULPS       Z4, Z5, Z4
+	VADDPS.BCST  lanes3f3aa53a<>+0(SB), Z4, Z4
+	VMULPS       Z3, Z4, Z3
+	VMULPS       Z3, Z1, Z1
+	VBROADCASTSS lanes00000000<>+0(SB), Z3
+	VMAXPS       Z0, Z3, Z3
+	VMULPS       Z1, Z2, Z0
+	VSUBPS       Z0, Z3, Z0
+	VMOVUPS      Z0, (AX)(BX*1)
+	ADDQ         $0x40, BX
+	CMPQ         BX, DX
+	JLE          at52
+
+at53:
+	ADDQ         $0x40, DX
+	SUBQ         BX, DX
+	JE           at54
+	SHRQ         $0x02, DX
+	MOVQ         $-1, SI
+	BZHIQ        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*1), K1, Z0
+	VANDPS.BCST  lanes7fffffff<>+0(SB), Z0, Z1
+	VBROADCASTSS lanes41680000<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z2
+	VMULPS       Z2, Z2, Z1
+	VMULPS.BCST  lanesbf000000<>+0(SB), Z1, Z1
+	VBROADCASTSS lanes42b20000<>+0(SB), Z3
+	VMINPS       Z1, Z3, Z3
+	VBROADCASTSS lanesc2d00000<>+0(SB), Z1
+	VMAXPS       Z3, Z1, Z1
+	VMULPS.BCST  lanes3fb8aa3b<>+0(SB), Z1, Z3
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMULPS.BCST  lanes3f318000<>+0(SB), Z3, Z4
+	VSUBPS       Z4, Z1, Z1
+	VMULPS.BCST  lanesb95e8083<>+0(SB), Z3, Z4
+	VSUBPS       Z4, Z1, Z1
+	VBROADCASTSS lanes394f815f<>+0(SB), Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS.BCST  lanes3ab6ca35<>+0(SB), Z4, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS.BCST  lanes3c088940<>+0(SB), Z4, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS.BCST  lanes3d2aaa43<>+0(SB), Z4, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS.BCST  lanes3e2aaaaa<>+0(SB), Z4, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS.BCST  lanes3f000000<>+0(SB), Z4, Z4
+	VMULPS       Z1, Z1, Z5
+	VMULPS       Z4, Z5, Z4
+	VADDPS       Z1, Z4, Z1
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z1, Z1
+	VSCALEFPS    Z3, Z1, Z1
+	VBROADCASTSS lanes3f800000<>+0(SB), Z3
+	VADDPS.BCST  lanes40400000<>+0(SB), Z2, Z4
+	VDIVPS       Z4, Z3, Z3
+	VSUBPS.BCST  lanes40400000<>+0(SB), Z2, Z4
+	VMULPS       Z3, Z4, Z4
+	VBROADCASTSS lanesb989e1bf<>+0(SB), Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS.BCST  lanesba6b573c<>+0(SB), Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS.BCST  lanes3a8cde01<>+0(SB), Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS.BCST  lanes3be2c138<>+0(SB), Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS.BCST  lanesbc2bb4b2<>+0(SB), Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS.BCST  lanesbd418ec2<>+0(SB), Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS.BCST  lanes3e6b8a35<>+0(SB), Z5, Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS.BCST  lanesbf02639a<>+0(SB), Z5, Z5
+	VMULPS       Z4, Z5, Z4
+	VADDPS.BCST  lanes3f3aa53a<>+0(SB), Z4, Z4
+	VMULPS       Z3, Z4, Z3
+	VMULPS       Z3, Z1, Z1
+	VBROADCASTSS lanes00000000<>+0(SB), Z3
+	VMAXPS       Z0, Z3, Z3
+	VMULPS       Z1, Z2, Z0
+	VSUBPS       Z0, Z3, Z0
+	VMOVUPS      Z0, K1, (AX)(BX*1)
+
+at54:
+	VZEROUPPER
+	RET
+
+// func vecGeluSlope512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·vecGeluSlope512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x40, DX
+	JLT  at56
+
+at55:
+	VMOVUPS      (CX)(BX*1), Z0
+	VANDPS.BCST  lanes7fffffff<>+0(SB), Z0, Z1
+	VBROADCASTSS lanes41680000<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z2
+	VMULPS       Z2, Z2, Z1
+	VMULPS.BCST  lanesbf000000<>+0(SB), Z1, Z1
+	VBROADCASTSS lanes42b20000<>+0(SB), Z5
+	VMINPS       Z1, Z5, Z5
+	VBROADCASTSS lanesc2d00000<>+0(SB), Z1
+	VMAXPS       Z5, Z1, Z1
+	VMULPS.BCST  lanes3fb8aa3b<>+0(SB), Z1, Z5
+	VRNDSCALEPS  $0x08, Z5, Z5
+	VMULPS.BCST  lanes3f318000<>+0(SB), Z5, Z6
+	VSUBPS       Z6, Z1, Z1
+	VMULPS.BCST  lanesb95e8083<>+0(SB), Z5, Z6
+	VSUBPS       Z6, Z1, Z1
+	VBROADCASTSS lanes394f815f<>+0(SB), Z6
+	VMULPS       Z1, Z6, Z6
+	VADDPS.BCST  lanes3ab6ca35<>+0(SB), Z6, Z6
+	VMULPS       Z1, Z6, Z6
+	VADDPS.BCST  lanes3c088940<>+0(SB), Z6, Z6
+	VMULPS       Z1, Z6, Z6
+	VADDPS.BCST  lanes3d2aaa43<>+0(SB), Z6, Z6
+	VMULPS       Z1, Z6, Z6
+	VADDPS.BCST  lanes3e2aaaaa<>+0(SB), Z6, Z6
+	VMULPS       Z1, Z6, Z6
+	VADDPS.BCST  lanes3f000000<>+0(SB), Z6, Z6
+	VMULPS       Z1, Z1, Z7
+	VMULPS       Z6, Z7, Z6
+	VADDPS       Z1, Z6, Z1
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z1, Z1
+	VSCALEFPS    Z5, Z1, Z1
+	VBROADCASTSS lanes3f800000<>+0(SB), Z5
+	VADDPS.BCST  lanes40400000<>+0(SB), Z2, Z6
+	VDIVPS       Z6, Z5, Z5
+	VSUBPS.BCST  lanes40400000<>+0(SB), Z2, Z6
+	VMULPS       Z5, Z6, Z6
+	VBROADCASTSS lanesb989e1bf<>+0(SB), Z7
+	VMULPS       Z6, Z7, Z7
+	VADDPS.BCST  lanesba6b573c<>+0(SB), Z7, Z7
+	VMULPS       Z6, Z7, Z7
+	VADDPS.BCST  lanes3a8cde01<>+0(SB), Z7, Z7
+	VMULPS       Z6, Z7, Z7
+	VADDPS.BCST  lanes3be2c138<>+0(SB), Z7, Z7
+	VMULPS       Z6, Z7, Z7
+	VADDPS.BCST  lanesbc2bb4b2<>+0(SB), Z7, Z7
+	VMULPS       Z6, Z7, Z7
+	VADDPS.BCST  lanesbd418ec2<>+0(SB), Z7, Z7
+	VMULPS       Z6, Z7, Z7
+	VADDPS.BCST  lanes3e6b8a35<>+0(SB), Z7, Z7
+	VMULPS       Z6, Z7, Z7
+	VADDPS.BCST  lanesbf02639a<>+0(SB), Z7, Z7
+	VMULPS       Z6, Z7, Z6
+	VADDPS.BCST  lanes3f3aa53a<>+0(SB), Z6, Z6
+	VMULPS       Z5, Z6, Z5
+	VMULPS.BCST  lanes3ecc422a<>+0(SB), Z2, Z2
+	VSUBPS       Z2, Z5, Z2
+	VMULPS       Z2, Z1, Z1
+	VCMPPS.BCST  $0x11, lanes00000000<>+0(SB), Z0, K1
+	VBROADCASTSS lanes3f800000<>+0(SB), Z0
+	VSUBPS       Z1, Z0, Z0
+	VBLENDMPS    Z1, Z0, K1, Z3
+	VMOVUPS      Z3, (AX)(BX*1)
+	ADDQ         $0x40, BX
+	CMPQ         BX, DX
+	JLE          at55
+
+at56:
+	ADDQ         $0x40, DX
+	SUBQ         BX, DX
+	JE           at57
+	SHRQ         $0x02, DX
+	MOVQ         $-1, SI
+	BZHIQ        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*1), K1, Z0
+	VANDPS.BCST  lanes7fffffff<>+0(SB), Z0, Z1
+	VBROADCASTSS lanes41680000<>+0(SB), Z2
+	VMINPS       Z1, Z2, Z2
+	VMULPS       Z2, Z2, Z1
+	VMULPS.BCST  lanesbf000000<>+0(SB), Z1, Z1
+	VBROADCASTSS lanes42b20000<>+0(SB), Z3
+	VMINPS       Z1, Z3, Z3
+	VBROADCASTSS lanesc2d00000<>+0(SB), Z1
+	VMAXPS       Z3, Z1, Z1
+	VMULPS.BCST  lanes3fb8aa3b<>+0(SB), Z1, Z3
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMULPS.BCST  lanes3f318000<>+0(SB), Z3, Z5
+	VSUBPS       Z5, Z1, Z1
+	VMULPS.BCST  lanesb95e8083<>+0(SB), Z3, Z5
+	VSUBPS       Z5, Z1, Z1
+	VBROADCASTSS lanes394f815f<>+0(SB), Z5
+	VMULPS       Z1, Z5, Z5
+	VADDPS.BCST  lanes3ab6ca35<>+0(SB), Z5, Z5
+	VMULPS       Z1, Z5, Z5
+	VADDPS.BCST  lanes3c088940<>+0(SB), Z5, Z5
+	VMULPS       Z1, Z5, Z5
+	VADDPS.BCST  lanes3d2aaa43<>+0(SB), Z5, Z5
+	VMULPS       Z1, Z5, Z5
+	VADDPS.BCST  lanes3e2aaaaa<>+0(SB), Z5, Z5
+	VMULPS       Z1, Z5, Z5
+	VADDPS.BCST  lanes3f000000<>+0(SB), Z5, Z5
+	VMULPS       Z1, Z1, Z6
+	VMULPS       Z5, Z6, Z5
+	VADDPS       Z1, Z5, Z1
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z1, Z1
+	VSCALEFPS    Z3, Z1, Z1
+	VBROADCASTSS lanes3f800000<>+0(SB), Z3
+	VADDPS.BCST  lanes40400000<>+0(SB), Z2, Z5
+	VDIVPS       Z5, Z3, Z3
+	VSUBPS.BCST  lanes40400000<>+0(SB), Z2, Z5
+	VMULPS       Z3, Z5, Z5
+	VBROADCASTSS lanesb989e1bf<>+0(SB), Z6
+	VMULPS       Z5, Z6, Z6
+	VADDPS.BCST  lanesba6b573c<>+0(SB), Z6, Z6
+	VMULPS       Z5, Z6, Z6
+	VADDPS.BCST  lanes3a8cde01<>+0(SB), Z6, Z6
+	VMULPS       Z5, Z6, Z6
+	VADDPS.BCST  lanes3be2c138<>+0(SB), Z6, Z6
+	VMULPS       Z5, Z6, Z6
+	VADDPS.BCST  lanesbc2bb4b2<>+0(SB), Z6, Z6
+	VMULPS       Z5, Z6, Z6
+	VADDPS.BCST  lanesbd418ec2<>+0(SB), Z6, Z6
+	VMULPS       Z5, Z6, Z6
+	VADDPS.BCST  lanes3e6b8a35<>+0(SB), Z6, Z6
+	VMULPS       Z5, Z6, Z6
+	VADDPS.BCST  lanesbf02639a<>+0(SB), Z6, Z6
+	VMULPS       Z5, Z6, Z5
+	VADDPS.BCST  lanes3f3aa53a<>+0(SB), Z5, Z5
+	VMULPS       Z3, Z5, Z3
+	VMULPS.BCST  lanes3ecc422a<>+0(SB), Z2, Z2
+	VSUBPS       Z2, Z3, Z2
+	VMULPS       Z2, Z1, Z1
+	VCMPPS.BCST  $0x11, lanes00000000<>+0(SB), Z0, K2
+	VBROADCASTSS lanes3f800000<>+0(SB), Z0
+	VSUBPS       Z1, Z0, Z0
+	VBLENDMPS    Z1, Z0, K2, Z4
+	VMOVUPS      Z4, K1, (AX)(BX*1)
+
+at57:
+	VZEROUPPER
+	RET
+
+// func vecBCE512(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·vecBCE512(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ b+16(FP), DX
 	MOVQ n+24(FP), BX
 	XORQ SI, SI
 	SHLQ $0x02, BX
-	JE   done
+	SUBQ $0x40, BX
+	JLT  at59
 
-loop:
-	VMOVUPS (CX)(SI*1), Y0
-	VMOVUPS (DX)(SI*1), Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS lanes3f800000<>+0(SB), Y2
-	VSUBPS  Y1, Y2, Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, (AX)(SI*1)
-	ADDQ    $0x20, SI
-	CMPQ    SI, BX
-	JLT     loop
+at58:
+	VMOVUPS        (CX)(SI*1), Z0
+	VMOVUPS        (DX)(SI*1), Z1
+	VBROADCASTSS   lanes00000000<>+0(SB), Z2
+	VMAXPS         Z0, Z2, Z2
+	VMULPS         Z1, Z0, Z1
+	VSUBPS         Z1, Z2, Z1
+	VORPS.BCST     lanes80000000<>+0(SB), Z0, Z0
+	VBROADCASTSS   lanes42b20000<>+0(SB), Z2
+	VMINPS         Z0, Z2, Z2
+	VBROADCASTSS   lanesc2d00000<>+0(SB), Z0
+	VMAXPS         Z2, Z0, Z0
+	VMULPS.BCST    lanes3fb8aa3b<>+0(SB), Z0, Z2
+	VRNDSCALEPS    $0x08, Z2, Z2
+	VMULPS.BCST    lanes3f318000<>+0(SB), Z2, Z13
+	VSUBPS         Z13, Z0, Z0
+	VMULPS.BCST    lanesb95e8083<>+0(SB), Z2, Z13
+	VSUBPS         Z13, Z0, Z0
+	VBROADCASTSS   lanes394f815f<>+0(SB), Z13
+	VMULPS         Z0, Z13, Z13
+	VADDPS.BCST    lanes3ab6ca35<>+0(SB), Z13, Z13
+	VMULPS         Z0, Z13, Z13
+	VADDPS.BCST    lanes3c088940<>+0(SB), Z13, Z13
+	VMULPS         Z0, Z13, Z13
+	VADDPS.BCST    lanes3d2aaa43<>+0(SB), Z13, Z13
+	VMULPS         Z0, Z13, Z13
+	VADDPS.BCST    lanes3e2aaaaa<>+0(SB), Z13, Z13
+	VMULPS         Z0, Z13, Z13
+	VADDPS.BCST    lanes3f000000<>+0(SB), Z13, Z13
+	VMULPS         Z0, Z0, Z14
+	VMULPS         Z13, Z14, Z13
+	VADDPS         Z0, Z13, Z0
+	VADDPS.BCST    lanes3f800000<>+0(SB), Z0, Z0
+	VSCALEFPS      Z2, Z0, Z0
+	VADDPS.BCST    lanes3f800000<>+0(SB), Z0, Z2
+	VCMPPS.BCST    $0x11, lanes00800000<>+0(SB), Z2, K1
+	VMULPS.BCST    lanes4b000000<>+0(SB), Z2, Z13
+	VBLENDMPS      Z13, Z2, K1, Z3
+	VPSRAD         $0x17, Z3, Z13
+	VPSUBD.BCST    lanes0000007f<>+0(SB), Z13, Z13
+	VCVTDQ2PS      Z13, Z13
+	VBROADCASTSS.Z lanes41b80000<>+0(SB), K1, Z14
+	VSUBPS         Z14, Z13, Z13
+	VANDPS.BCST    lanes007fffff<>+0(SB), Z3, Z14
+	VORPS.BCST     lanes3f800000<>+0(SB), Z14, Z14
+	VCMPPS.BCST    $0x1e, lanes3fb504f3<>+0(SB), Z14, K1
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z14, Z15
+	VBLENDMPS      Z15, Z14, K1, Z4
+	VBROADCASTSS.Z lanes3f800000<>+0(SB), K1, Z14
+	VADDPS         Z14, Z13, Z13
+	VSUBPS.BCST    lanes3f800000<>+0(SB), Z4, Z14
+	VMULPS         Z14, Z14, Z15
+	VMULPS         Z15, Z14, Z16
+	VBROADCASTSS   lanes3d8a2bd1<>+0(SB), Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanesbdef1e0a<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanes3df37836<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanesbdfe1104<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanes3e119bb4<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanesbe2aae27<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanes3e4cd25b<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanesbe800003<>+0(SB), Z17, Z17
+	VMULPS         Z14, Z17, Z17
+	VADDPS.BCST    lanes3eaaaaa4<>+0(SB), Z17, Z17
+	VMULPS         Z17, Z16, Z16
+	VMULPS.BCST    lanesb95e8083<>+0(SB), Z13, Z17
+	VADDPS         Z17, Z16, Z16
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z15, Z15
+	VSUBPS         Z15, Z16, Z15
+	VADDPS         Z14, Z15, Z14
+	VMULPS.BCST    lanes3f318000<>+0(SB), Z13, Z13
+	VADDPS         Z13, Z14, Z13
+	VCMPPS.BCST    $0x00, lanes00000000<>+0(SB), Z2, K1
+	VBROADCASTSS   lanesff800000<>+0(SB), Z14
+	VBLENDMPS      Z14, Z13, K1, Z5
+	VCMPPS.BCST    $0x11, lanes00000000<>+0(SB), Z2, K1
+	VBROADCASTSS   lanes7fc00000<>+0(SB), Z13
+	VBLENDMPS      Z13, Z5, K1, Z6
+	VCMPPS.BCST    $0x11, lanes7f800000<>+0(SB), Z2, K1
+	VBLENDMPS      Z6, Z2, K1, Z7
+	VSUBPS.BCST    lanes3f800000<>+0(SB), Z2, Z13
+	VSUBPS         Z0, Z13, Z0
+	VDIVPS         Z2, Z0, Z0
+	VSUBPS         Z0, Z7, Z0
+	VADDPS         Z0, Z1, Z0
+	VMOVUPS        Z0, (AX)(SI*1)
+	ADDQ           $0x40, SI
+	CMPQ           SI, BX
+	JLE            at58
 
-done:
-	VZEROUPPER
-	RET
+at59:
+	ADDQ           $0x40, BX
+	SUBQ           SI, BX
+	JE             at60
+	SHRQ           $0x02, BX
+	MOVQ           $-1, DI
+	BZHIQ          BX, DI, DI
+	KMOVW          DI, K1
+	VMOVUPS.Z      (CX)(SI*1), K1, Z0
+	VMOVUPS.Z      (DX)(SI*1), K1, Z1
+	VBROADCASTSS   lanes00000000<>+0(SB), Z2
+	VMAXPS         Z0, Z2, Z2
+	VMULPS         Z1, Z0, Z1
+	VSUBPS         Z1, Z2, Z1
+	VORPS.BCST     lanes80000000<>+0(SB), Z0, Z0
+	VBROADCASTSS   lanes42b20000<>+0(SB), Z2
+	VMINPS         Z0, Z2, Z2
+	VBROADCASTSS   lanesc2d00000<>+0(SB), Z0
+	VMAXPS         Z2, Z0, Z0
+	VMULPS.BCST    lanes3fb8aa3b<>+0(SB), Z0, Z2
+	VRNDSCALEPS    $0x08, Z2, Z2
+	VMULPS.BCST    lanes3f318000<>+0(SB), Z2, Z3
+	VSUBPS         Z3, Z0, Z0
+	VMULPS.BCST    lanesb95e8083<>+0(SB), Z2, Z3
+	VSUBPS         Z3, Z0, Z0
+	VBROADCASTSS   lanes394f815f<>+0(SB), Z3
+	VMULPS         Z0, Z3, Z3
+	VADDPS.BCST    lanes3ab6ca35<>+0(SB), Z3, Z3
+	VMULPS         Z0, Z3, Z3
+	VADDPS.BCST    lanes3c088940<>+0(SB), Z3, Z3
+	VMULPS         Z0, Z3, Z3
+	VADDPS.BCST    lanes3d2aaa43<>+0(SB), Z3, Z3
+	VMULPS         Z0, Z3, Z3
+	VADDPS.BCST    lanes3e2aaaaa<>+0(SB), Z3, Z3
+	VMULPS         Z0, Z3, Z3
+	VADDPS.BCST    lanes3f000000<>+0(SB), Z3, Z3
+	VMULPS         Z0, Z0, Z4
+	VMULPS         Z3, Z4, Z3
+	VADDPS         Z0, Z3, Z0
+	VADDPS.BCST    lanes3f800000<>+0(SB), Z0, Z0
+	VSCALEFPS      Z2, Z0, Z0
+	VADDPS.BCST    lanes3f800000<>+0(SB), Z0, Z2
+	VCMPPS.BCST    $0x11, lanes00800000<>+0(SB), Z2, K2
+	VMULPS.BCST    lanes4b000000<>+0(SB), Z2, Z3
+	VBLENDMPS      Z3, Z2, K2, Z8
+	VPSRAD         $0x17, Z8, Z3
+	VPSUBD.BCST    lanes0000007f<>+0(SB), Z3, Z3
+	VCVTDQ2PS      Z3, Z3
+	VBROADCASTSS.Z lanes41b80000<>+0(SB), K2, Z4
+	VSUBPS         Z4, Z3, Z3
+	VANDPS.BCST    lanes007fffff<>+0(SB), Z8, Z4
+	VORPS.BCST     lanes3f800000<>+0(SB), Z4, Z4
+	VCMPPS.BCST    $0x1e, lanes3fb504f3<>+0(SB), Z4, K2
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z4, Z5
+	VBLENDMPS      Z5, Z4, K2, Z9
+	VBROADCASTSS.Z lanes3f800000<>+0(SB), K2, Z4
+	VADDPS         Z4, Z3, Z3
+	VSUBPS.BCST    lanes3f800000<>+0(SB), Z9, Z4
+	VMULPS         Z4, Z4, Z5
+	VMULPS         Z5, Z4, Z6
+	VBROADCASTSS   lanes3d8a2bd1<>+0(SB), Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanesbdef1e0a<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanes3df37836<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanesbdfe1104<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanes3e119bb4<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanesbe2aae27<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanes3e4cd25b<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanesbe800003<>+0(SB), Z7, Z7
+	VMULPS         Z4, Z7, Z7
+	VADDPS.BCST    lanes3eaaaaa4<>+0(SB), Z7, Z7
+	VMULPS         Z7, Z6, Z6
+	VMULPS.BCST    lanesb95e8083<>+0(SB), Z3, Z7
+	VADDPS         Z7, Z6, Z6
+	VMULPS.BCST    lanes3f000000<>+0(SB), Z5, Z5
+	VSUBPS         Z5, Z6, Z5
+	VADDPS         Z4, Z5, Z4
+	VMULPS.BCST    lanes3f318000<>+0(SB), Z3, Z3
+	VADDPS         Z3, Z4, Z3
+	VCMPPS.BCST    $0x00, lanes00000000<>+0(SB), Z2, K2
+	VBROADCASTSS   lanesff800000<>+0(SB), Z4
+	VBLENDMPS      Z4, Z3, K2, Z10
+	VCMPPS.BCST    $0x11, lanes00000000<>+0(SB), Z2, K2
+	VBROADCASTSS   lanes7fc00000<>+0(SB), Z3
+	VBLENDMPS      Z3, Z10, K2, Z11
+	VCMPPS.BCST    $0x11, lanes7f800000<>+0(SB), Z2, K2
+	VBLENDMPS      Z11, Z2, K2, Z12
+	VSUBPS.BCST    lanes3f800000<>+0(SB), Z2, Z3
+	VSUBPS         Z0, Z3, Z0
+	VDIVPS         Z2, Z0, Z0
+	VSUBPS         Z0, Z12, Z0
+	VADDPS         Z0, Z1, Z0
+	VMOVUPS        Z0, K1, (AX)(SI*1)
 
-// func vecTanhGrad(dst *float32, a *float32, b *float32, n int)
-// Requires: AVX
-TEXT ·vecTanhGrad(SB), NOSPLIT, $0-32
-	MOVQ dst+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+16(FP), DX
-	MOVQ n+24(FP), BX
-	XORQ SI, SI
-	SHLQ $0x02, BX
-	JE   done
-
-loop:
-	VMOVUPS (CX)(SI*1), Y0
-	VMOVUPS (DX)(SI*1), Y1
-	VMOVUPS lanes3f800000<>+0(SB), Y2
-	VMULPS  Y1, Y1, Y1
-	VSUBPS  Y1, Y2, Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, (AX)(SI*1)
-	ADDQ    $0x20, SI
-	CMPQ    SI, BX
-	JLT     loop
-
-done:
-	VZEROUPPER
-	RET
-
-// func vecMaxLanes(lanes *float32, x *float32, n int)
-// Requires: AVX
-TEXT ·vecMaxLanes(SB), NOSPLIT, $0-24
-	MOVQ    lanes+0(FP), AX
-	MOVQ    x+8(FP), CX
-	MOVQ    n+16(FP), DX
-	VMOVUPS (AX), Y0
-	XORQ    BX, BX
-	SHLQ    $0x02, DX
-	JE      done
-
-loop:
-	VMAXPS (CX)(BX*1), Y0, Y0
-	ADDQ   $0x20, BX
-	CMPQ   BX, DX
-	JLT    loop
-
-done:
-	VMOVUPS Y0, (AX)
+at60:
 	VZEROUPPER
 	RET

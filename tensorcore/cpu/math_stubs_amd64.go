@@ -4,67 +4,102 @@
 
 package cpu
 
-// vecExp sets dst = e^x; n is a multiple of 8.
+// vecExp256 sets dst = e^x.
 //
 //go:noescape
-func vecExp(dst *float32, x *float32, n int)
+func vecExp256(dst *float32, x *float32, n int)
 
-// vecLog sets dst = the natural logarithm of x; n is a multiple of 8.
+// vecLog256 sets dst = the natural logarithm of x.
 //
 //go:noescape
-func vecLog(dst *float32, x *float32, n int)
+func vecLog256(dst *float32, x *float32, n int)
 
-// vecSigmoid sets dst = 1/(1+e^-x); n is a multiple of 8.
+// vecSigmoid256 sets dst = 1/(1+e^-x).
 //
 //go:noescape
-func vecSigmoid(dst *float32, x *float32, n int)
+func vecSigmoid256(dst *float32, x *float32, n int)
 
-// vecTanh sets dst = tanh x; n is a multiple of 8.
+// vecTanh256 sets dst = tanh x.
 //
 //go:noescape
-func vecTanh(dst *float32, x *float32, n int)
+func vecTanh256(dst *float32, x *float32, n int)
 
-// vecSoftplus sets dst = log(1+e^x); n is a multiple of 8.
+// vecSoftplus256 sets dst = log(1+e^x).
 //
 //go:noescape
-func vecSoftplus(dst *float32, x *float32, n int)
+func vecSoftplus256(dst *float32, x *float32, n int)
 
-// vecErf sets dst = the error function of x; n is a multiple of 8.
+// vecLogSigmoid256 sets dst = -log(1+e^-x).
 //
 //go:noescape
-func vecErf(dst *float32, x *float32, n int)
+func vecLogSigmoid256(dst *float32, x *float32, n int)
 
-// vecGelu sets dst = x Phi(x); n is a multiple of 8.
+// vecErf256 sets dst = the error function of x.
 //
 //go:noescape
-func vecGelu(dst *float32, x *float32, n int)
+func vecErf256(dst *float32, x *float32, n int)
 
-// vecGeluSlope sets dst = Phi(x) + x phi(x); n is a multiple of 8.
+// vecGelu256 sets dst = x Phi(x).
 //
 //go:noescape
-func vecGeluSlope(dst *float32, x *float32, n int)
+func vecGelu256(dst *float32, x *float32, n int)
 
-// vecSqrt sets dst = the square root of x; n is a multiple of 8.
+// vecGeluSlope256 sets dst = Phi(x) + x phi(x).
 //
 //go:noescape
-func vecSqrt(dst *float32, x *float32, n int)
+func vecGeluSlope256(dst *float32, x *float32, n int)
 
-// vecExpShift sets dst = e^(x-shift); n is a multiple of 8.
+// vecBCE256 sets dst = max(a,0) - a b + log(1+e^-|a|).
 //
 //go:noescape
-func vecExpShift(dst *float32, x *float32, shift float32, n int)
+func vecBCE256(dst *float32, a *float32, b *float32, n int)
 
-// vecSigmoidGrad sets dst = a b (1-b); n is a multiple of 8.
+// vecExp512 sets dst = e^x.
 //
 //go:noescape
-func vecSigmoidGrad(dst *float32, a *float32, b *float32, n int)
+func vecExp512(dst *float32, x *float32, n int)
 
-// vecTanhGrad sets dst = a (1-b b); n is a multiple of 8.
+// vecLog512 sets dst = the natural logarithm of x.
 //
 //go:noescape
-func vecTanhGrad(dst *float32, a *float32, b *float32, n int)
+func vecLog512(dst *float32, x *float32, n int)
 
-// vecMaxLanes sets lanes[i] = the largest of lanes[i] and x[8*k+i]; NaN may get lost; n is a multiple of 8.
+// vecSigmoid512 sets dst = 1/(1+e^-x).
 //
 //go:noescape
-func vecMaxLanes(lanes *float32, x *float32, n int)
+func vecSigmoid512(dst *float32, x *float32, n int)
+
+// vecTanh512 sets dst = tanh x.
+//
+//go:noescape
+func vecTanh512(dst *float32, x *float32, n int)
+
+// vecSoftplus512 sets dst = log(1+e^x).
+//
+//go:noescape
+func vecSoftplus512(dst *float32, x *float32, n int)
+
+// vecLogSigmoid512 sets dst = -log(1+e^-x).
+//
+//go:noescape
+func vecLogSigmoid512(dst *float32, x *float32, n int)
+
+// vecErf512 sets dst = the error function of x.
+//
+//go:noescape
+func vecErf512(dst *float32, x *float32, n int)
+
+// vecGelu512 sets dst = x Phi(x).
+//
+//go:noescape
+func vecGelu512(dst *float32, x *float32, n int)
+
+// vecGeluSlope512 sets dst = Phi(x) + x phi(x).
+//
+//go:noescape
+func vecGeluSlope512(dst *float32, x *float32, n int)
+
+// vecBCE512 sets dst = max(a,0) - a b + log(1+e^-|a|).
+//
+//go:noescape
+func vecBCE512(dst *float32, a *float32, b *float32, n int)

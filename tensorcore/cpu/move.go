@@ -1,63 +1,8 @@
 package cpu
 
-import (
-	"gorgonia.org/tensor"
-
-	tc "github.com/sluice-stream/sluice/tensorcore"
-)
+import "gorgonia.org/tensor"
 
 const moveGrain = 1 << 15
-
-// Permute reorders axes.
-func (e *Engine) Permute(dst, x *tensor.Dense, axes []int) {
-	var steps [tc.MaxRank]int
-	for i, ax := range axes {
-		steps[i] = x.Strides()[ax]
-	}
-	if is32(dst) {
-		permute(dst.Float32s(), x.Float32s(), dst.Shape(), steps[:len(axes)])
-		return
-	}
-	permute(dst.Float64s(), x.Float64s(), dst.Shape(), steps[:len(axes)])
-}
-
-func permute[T float](dst, x []T, shape, steps []int) {
-	if len(dst) == 0 {
-		return
-	}
-	if len(shape) == 0 {
-		dst[0] = x[0]
-		return
-	}
-	inner, step := shape[len(shape)-1], steps[len(steps)-1]
-	for r := 0; r*inner < len(dst); r++ {
-		at := 0
-		for i, rest := len(shape)-2, r; i >= 0; i-- {
-			at += rest % shape[i] * steps[i]
-			rest /= shape[i]
-		}
-		row := dst[r*inner : (r+1)*inner]
-		for i := range row {
-			row[i] = x[at+i*step]
-		}
-	}
-}
-
-// Copy copies strided blocks.
-func (e *Engine) Copy(dst, x *tensor.Dense, c tc.CopySpec) {
-	if is32(dst) {
-		copyBlocks(dst.Float32s(), x.Float32s(), c)
-		return
-	}
-	copyBlocks(dst.Float64s(), x.Float64s(), c)
-}
-
-func copyBlocks[T float](dst, x []T, c tc.CopySpec) {
-	for k := range c.Count {
-		d, s := c.DstOff+k*c.DstStep, c.SrcOff+k*c.SrcStep
-		copy(dst[d:d+c.Size], x[s:s+c.Size])
-	}
-}
 
 // Gather copies rows by index.
 func (e *Engine) Gather(dst, x *tensor.Dense, idx []int32, width int) {
@@ -114,10 +59,10 @@ func scatterAdd[T float](dst, g []T, idx []int32, width int, add func(dst, x []T
 
 // rowAdder adds rows to a sum, in order.
 func (e *Engine) rowAdder() func(dst, x []float32, n int) {
-	if e.kernels == Go {
-		return addRows[float32]
+	if v := e.vectors(); v != nil {
+		return v.addRows
 	}
-	return addRowsVec
+	return addRows[float32]
 }
 
 func addTo[T float](dst, x []T) {

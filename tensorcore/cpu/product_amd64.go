@@ -2,171 +2,284 @@ package cpu
 
 import (
 	"sync"
+	"unsafe"
 
 	tc "github.com/sluice-stream/sluice/tensorcore"
 )
 
-const (
-	depthMax  = 512     // longest run of k that a panel of b is used for
-	blockRows = 96      // rows of a that meet one panel before the next
-	packRows  = 96      // rows of a from which copying b into panels pays
-	worthIt   = 1 << 20 // multiply-adds that are worth a goroutine
-)
-
-// product is one float32 batch product, cut into tiles: a panel is the columns of one tile. Every element of dst is
-// summed in order of k, whatever tile it falls in.
-type product struct {
+// product is one batch product, cut into tiles: a panel is the columns of one tile. Every element of dst is summed in
+// order of k from its bias on, whatever tile it falls in and however many rows there are.
+type product[T float] struct {
 	tc.GemmSpec
-	dst, a, b, bias []float32
-	wide            bool // AVX-512
-	rows, cols      int  // of the largest tile
-	panels, blocks  int  // of a matrix
-	pack            bool
-	packed          []float32 // [Batch][panels][depth][cols]
-	from, depth     int       // the run of k in work
+	dst, a, b, bias []T
+	kernels         Kernels
+	size            int // bytes of an element
+	shape
+	full, wide    int // vectors of a row that are whole, and the panels they are dealt to
+	panels        int // with that of the last columns, where there are some
+	vectors       int // of the widest panel
+	tileRows      int // of the largest tile
+	tiles         int // of a panel
+	packA, packB  bool
+	longest       int // run of k
+	group         int // panels that are used at a time
+	part          section
+	packed        []T
+	packF, unitsF func(from, to int)
+	wholeF        func(from, to int)
 }
 
-var products = sync.Pool{New: func() any { return new(product) }}
+// section is what is worked on: rows k from .. from+depth-1 of panels first .. last-1 of matrix n.
+type section struct{ n, from, depth, first, last int }
+
+var (
+	products32 = sync.Pool{New: newProduct[float32]}
+	products64 = sync.Pool{New: newProduct[float64]}
+)
+
+// newProduct binds the methods that are split, since binding one allocates.
+func newProduct[T float]() any {
+	p := new(product[T])
+	p.packF = func(from, to int) { p.packPanels(p.part, p.packed, from, to) }
+	p.unitsF = func(from, to int) { p.units(p.part, p.packed, from, to) }
+	p.wholeF = p.matrices
+	return p
+}
+
+func productPool[T float]() *sync.Pool {
+	if unsafe.Sizeof(T(0)) == 4 {
+		return &products32
+	}
+	return &products64
+}
 
 // gemmFast runs the assembly, and reports whether it did.
-func (e *Engine) gemmFast(dst, a, b, bias []float32, s tc.GemmSpec) bool {
+func gemmFast[T float](e *Engine, dst, a, b, bias []T, s tc.GemmSpec) bool {
 	if e.kernels == Go || s.K == 0 || len(dst) == 0 {
 		return false
 	}
-	p := products.Get().(*product)
-	room := p.packed
-	*p = product{GemmSpec: s, dst: dst, a: a, b: b, bias: bias, wide: e.kernels == AVX512, rows: 6, cols: 16}
-	if p.wide {
-		p.rows, p.cols = 12, 32
+	if swapPays(s, bias != nil) {
+		gemmSwapped(e, dst, a, b, bias, s)
+	} else {
+		gemmPlanned(e, dst, a, b, bias, s)
 	}
-	p.panels, p.blocks = (s.J+p.cols-1)/p.cols, (s.I+blockRows-1)/blockRows
-	p.pack = s.TransB || s.I >= packRows
-	runs := (s.K + depthMax - 1) / depthMax
-	longest := (s.K + runs - 1) / runs
-	if n := s.Batch * p.panels * longest * p.cols; p.pack && cap(room) < n {
-		room = make([]float32, n)
-	}
-	p.packed = room[:cap(room)]
-	for from := 0; from < s.K; from += longest {
-		p.from, p.depth = from, min(longest, s.K-from)
-		e.runProduct(p)
-	}
-	*p = product{packed: p.packed} // let go of the tensors
-	products.Put(p)
 	return true
 }
 
-func (e *Engine) runProduct(p *product) {
-	if p.pack {
-		n, grain := p.Batch*p.panels, max(1, worthIt/16/(p.depth*p.cols))
-		if e.serial(n, grain) {
-			p.packPanels(0, n)
-		} else {
-			e.split(n, grain, p.packPanels)
-		}
-	}
-	n, grain := p.Batch*p.blocks*p.panels, max(1, worthIt/(min(p.I, blockRows)*p.cols*p.depth))
-	if e.serial(n, grain) {
-		p.tiles(0, n)
-	} else {
-		e.split(n, grain, p.tiles)
-	}
+func gemmPlanned[T float](e *Engine, dst, a, b, bias []T, s tc.GemmSpec) {
+	p := productPool[T]().Get().(*product[T])
+	p.GemmSpec, p.kernels, p.size = s, e.kernels, int(unsafe.Sizeof(T(0)))
+	p.dst, p.a, p.b, p.bias = dst, a, b, bias
+	p.plan()
+	p.run(e)
+	p.dst, p.a, p.b, p.bias, p.packed = nil, nil, nil, nil, nil // let go of the tensors
+	productPool[T]().Put(p)
 }
 
-// panel returns the columns of panel k of all matrices, as matrix, first column and count.
-func (p *product) panel(k int) (n, j, cols int) {
-	n, j = k/p.panels, k%p.panels*p.cols
-	return n, j, min(p.cols, p.J-j)
-}
-
-// packPanels copies panels from .. to-1 of b so that a step of k is a step of one tile's columns.
-func (p *product) packPanels(from, to int) {
-	for k := from; k < to; k++ {
-		n, j, cols := p.panel(k)
-		b, dst := p.b[n*p.K*p.J:(n+1)*p.K*p.J], p.packed[k*p.depth*p.cols:(k+1)*p.depth*p.cols]
-		if p.TransB {
-			packTransposed(dst, b[j*p.K+p.from:], p.cols, p.K, cols, p.depth)
-			continue
-		}
-		for i := range p.depth {
-			copy(dst[i*p.cols:i*p.cols+cols], b[(p.from+i)*p.J+j:])
-		}
-	}
-}
-
-// packTransposed sets dst[k*width+i] = src[i*step+k] for cols rows i and depth positions k.
-func packTransposed(dst, src []float32, width, step, cols, depth int) {
-	whole := depth &^ 7
-	i := 0
-	for ; i+8 <= cols && whole > 0; i += 8 {
-		transpose8(&dst[i], width*4, &src[i*step], step*4, whole/8)
-	}
-	for c := range cols {
-		k := whole
-		if c >= i {
-			k = 0
-		}
-		for ; k < depth; k++ {
-			dst[k*width+c] = src[c*step+k]
-		}
-	}
-}
-
-// tiles computes units from .. to-1; a unit is a block of rows of one panel.
-func (p *product) tiles(from, to int) {
-	for u := from; u < to; u++ {
-		n, rest := u/(p.blocks*p.panels), u%(p.blocks*p.panels)
-		block, panel := rest/p.panels, rest%p.panels
-		lo, hi := p.I*block/p.blocks, p.I*(block+1)/p.blocks
-		count := (hi - lo + p.rows - 1) / p.rows
-		for t := range count { // rows are dealt evenly: thin tiles are slow
-			i, end := lo+(hi-lo)*t/count, lo+(hi-lo)*(t+1)/count
-			p.tile(n, panel, i, end-i)
-		}
-	}
-}
-
-var (
-	zeros     [32]float32
-	laneMasks = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
+const (
+	depthMax  = 320     // longest run of k that a packed panel is used for
+	groupSize = 1 << 20 // bytes of panels that are used at a time: half of a second-level cache
+	packRows  = 96      // rows of a from which copying b into panels pays
+	packCols  = 8       // vectors of b from which copying a transposed a pays; rows that are contiguous need no copy
+	worthIt   = 1 << 20 // multiply-adds that are worth another processor
+	matrixMax = 4 << 20 // multiply-adds of a matrix of a batch up to which one processor computes it alone
 )
 
-func (p *product) tile(n, panel, i, rows int) {
-	_, j, cols := p.panel(panel)
-	a, aRow, aStep := p.a[n*p.I*p.K:], p.K, 1
-	if p.TransA {
-		aRow, aStep = 1, p.I
+// plan chooses how the product is cut.
+func (p *product[T]) plan() {
+	p.shape = shapeOf(p.kernels, p.size)
+	p.full = p.J / p.width
+	p.wide = (p.full + p.most - 1) / p.most
+	p.panels, p.vectors = p.wide, 0
+	if p.wide > 0 {
+		p.vectors = (p.full + p.wide - 1) / p.wide
 	}
-	a = a[i*aRow+p.from*aStep:]
-	b, bStep := p.packed, p.cols
-	if p.pack {
-		b = b[(n*p.panels+panel)*p.depth*p.cols:]
+	if p.J%p.width > 0 {
+		p.panels++
+	}
+	p.tileRows = p.rows[p.vectors]
+	p.tiles = (p.I + p.tileRows - 1) / p.tileRows
+	p.packB = p.TransB || p.I >= packRows
+	p.packA = p.packB && p.TransA && p.tiles > 1 && p.J/p.width >= packCols
+	p.longest, p.group = p.K, p.panels
+	if p.packB {
+		runs := (p.K + depthMax - 1) / depthMax
+		p.longest = (p.K + runs - 1) / runs
+		panel := p.longest * max(p.vectors, 1) * p.width * p.size
+		size := groupSize
+		if p.tiles == 1 { // used once: what is packed shall be read while it is near
+			size /= 32
+		}
+		groups := (p.panels*panel + size - 1) / size
+		p.group = max(1, (p.panels+groups-1)/groups)
+	}
+}
+
+// room is the number of elements that packed panels of one part need.
+func (p *product[T]) room() int {
+	if !p.packB {
+		return 0
+	}
+	return p.group * max(p.vectors, 1) * p.width * p.longest
+}
+
+func (p *product[T]) run(e *Engine) {
+	work := p.I * p.J * p.K
+	if p.Batch > 1 && work <= matrixMax {
+		grain := max(1, worthIt/work)
+		if e.serial(p.Batch, grain) {
+			p.matrices(0, p.Batch)
+		} else {
+			e.split(p.Batch, grain, p.wholeF)
+		}
+		return
+	}
+	buf := scratch[T](p.room())
+	p.packed = buf.s
+	for n := range p.Batch {
+		p.matrix(n, p.packed, e)
+	}
+	buf.done()
+}
+
+// matrices computes whole products, on the calling goroutine alone.
+func (p *product[T]) matrices(from, to int) {
+	buf := scratch[T](p.room())
+	for n := from; n < to; n++ {
+		p.matrix(n, buf.s, nil)
+	}
+	buf.done()
+}
+
+// matrix computes product n, split where e is given.
+func (p *product[T]) matrix(n int, packed []T, e *Engine) {
+	for from := 0; from < p.K; from += p.longest {
+		for first := 0; first < p.panels; first += p.group {
+			s := section{n, from, min(p.longest, p.K-from), first, min(first+p.group, p.panels)}
+			if e == nil {
+				p.packPanels(s, packed, 0, s.last-first)
+				p.units(s, packed, 0, p.count(s))
+				continue
+			}
+			p.part = s
+			p.splitPart(e)
+		}
+	}
+}
+
+func (p *product[T]) splitPart(e *Engine) {
+	s := p.part
+	work := p.I * s.depth * (s.last - s.first) * max(p.vectors, 1) * p.width
+	units := p.count(s)
+	grain := max(1, worthIt*units/work)
+	if e.serial(units, grain) {
+		p.packPanels(s, p.packed, 0, s.last-s.first)
+		p.units(s, p.packed, 0, units)
+		return
+	}
+	if p.packB {
+		e.split(s.last-s.first, max(1, worthIt/16/(s.depth*p.width*max(1, p.vectors))), p.packF)
+	}
+	e.split(units, grain, p.unitsF)
+}
+
+// count is the number of units a section is split into: rows of tiles when b is packed, else panels.
+func (p *product[T]) count(s section) int {
+	if p.packB {
+		return p.tiles
+	}
+	return s.last - s.first
+}
+
+// panel returns the first column of panel q, its vectors (0 for the last columns, which are less than one) and its
+// columns.
+func (p *product[T]) panel(q int) (j, vectors, cols int) {
+	if q == p.wide {
+		return p.full * p.width, 0, p.J - p.full*p.width
+	}
+	v := p.full * q / p.wide
+	vectors = p.full*(q+1)/p.wide - v
+	return v * p.width, vectors, vectors * p.width
+}
+
+// start returns a tile with what all tiles of section s have in common.
+func (p *product[T]) start(s section) tile {
+	t := tile{cStep: p.J * p.size, k: s.depth}
+	if s.from > 0 {
+		t.add = 1
+	}
+	if p.Relu && s.from+s.depth == p.K {
+		t.relu = 1
+	}
+	return t
+}
+
+// units computes units from .. to-1 of section s.
+func (p *product[T]) units(s section, packed []T, from, to int) {
+	if p.packB {
+		p.rowTiles(s, packed, from, to)
 	} else {
-		b, bStep = p.b[n*p.K*p.J+p.from*p.J+j:], p.J
+		p.inPlace(s, s.first+from, s.first+to)
 	}
-	c := p.dst[n*p.I*p.J+i*p.J+j:]
-	init, initStep := zeros[:], 0
-	switch {
-	case p.from > 0:
-		init, initStep = c, p.J
-	case p.bias != nil:
-		init = p.bias[j:]
+}
+
+// inPlace computes panels from .. to-1 with b read where it is.
+func (p *product[T]) inPlace(s section, from, to int) {
+	t := p.start(s)
+	for q := from; q < to; q++ {
+		j, vectors, cols := p.panel(q)
+		count := (p.I + p.rows[vectors] - 1) / p.rows[vectors]
+		for r := range count { // rows are dealt evenly: thin tiles are slow
+			i, end := p.I*r/count, p.I*(r+1)/count
+			p.setA(&t, s, i, end-i)
+			p.tile(&t, s, i, j, vectors, cols, p.b[(s.n*p.K+s.from)*p.J+j:], p.J)
+		}
 	}
-	relu := 0
-	if p.Relu && p.from+p.depth == p.K {
-		relu = 1
+}
+
+// rowTiles computes rows of tiles from .. to-1. The rows of a stay in the first-level cache, the panels come from the
+// second: that was measured to be faster than the other way round.
+func (p *product[T]) rowTiles(s section, packed []T, from, to int) {
+	t := p.start(s)
+	var turned *buffer[T]
+	if p.packA {
+		turned = scratch[T](p.tileRows*s.depth + 32/p.size)
+		defer turned.done()
 	}
-	if p.wide {
-		mask := int32(uint32(1<<cols - 1))
-		gemm512(&a[0], aRow*4, aStep*4, &b[0], bStep*4, &c[0], p.J*4, &init[0], initStep*4, p.depth, rows, (cols+15)/16, relu, &mask)
-		return
+	first, _, _ := p.panel(s.first)
+	for r := from; r < to; r++ {
+		i, end := p.I*r/p.tiles, p.I*(r+1)/p.tiles
+		if p.packA {
+			p.packTile(turned.s, s, i, end-i)
+			t.a, t.aRow, t.aStep, t.rows = unsafe.Pointer(&turned.s[0]), p.size, p.tileRows*p.size, end-i
+		} else {
+			p.setA(&t, s, i, end-i)
+		}
+		for q := s.first; q < s.last; q++ {
+			j, vectors, cols := p.panel(q)
+			p.tile(&t, s, i, j, vectors, cols, packed[(j-first)*s.depth:], max(vectors, 1)*p.width)
+		}
 	}
-	if cols == p.cols {
-		gemm256(&a[0], aRow*4, aStep*4, &b[0], bStep*4, &c[0], p.J*4, &init[0], initStep*4, p.depth, rows, 2, relu, nil)
-		return
+}
+
+// setA lets t read rows of a where they are.
+func (p *product[T]) setA(t *tile, s section, i, rows int) {
+	row, step := p.K, 1
+	if p.TransA {
+		row, step = 1, p.I
 	}
-	for at := 0; at < cols; at += 8 {
-		mask := &laneMasks[8-min(8, cols-at)]
-		gemm256(&a[0], aRow*4, aStep*4, &b[at], bStep*4, &c[at], p.J*4, &init[at], initStep*4, p.depth, rows, 1, relu, mask)
+	t.a, t.aRow, t.aStep, t.rows = unsafe.Pointer(&p.a[s.n*p.I*p.K+i*row+s.from*step]), row*p.size, step*p.size, rows
+}
+
+func (p *product[T]) tile(t *tile, s section, i, j, vectors, cols int, b []T, bStep int) {
+	t.b, t.bStep, t.vectors = unsafe.Pointer(&b[0]), bStep*p.size, vectors
+	t.c = unsafe.Pointer(&p.dst[(s.n*p.I+i)*p.J+j])
+	t.init = unsafe.Pointer(&zeros)
+	if p.bias != nil {
+		t.init = unsafe.Pointer(&p.bias[j])
 	}
+	if vectors == 0 {
+		t.lanes = unsafe.Pointer(&laneMasks[16-cols*p.size/4])
+	}
+	compute(p.kernels, p.size, t)
 }

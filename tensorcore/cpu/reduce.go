@@ -19,13 +19,18 @@ func (e *Engine) Reduce(op tc.ReduceOp, dst, x *tensor.Dense, outer, n, inner in
 	switch {
 	case is32(dst) && op == tc.LogSumExp && inner == 1 && n > 0:
 		e.logSumExpRows(dst.Float32s(), x.Float32s(), n)
-	case is32(dst) && e.kernels != Go:
-		reduce(e, op, dst.Float32s(), x.Float32s(), outer, n, inner, sums[float32]{laneSumVec, addRowsVec})
 	case is32(dst):
-		reduce(e, op, dst.Float32s(), x.Float32s(), outer, n, inner, sums[float32]{laneSum[float32], addRows[float32]})
+		reduce(e, op, dst.Float32s(), x.Float32s(), outer, n, inner, e.sums32())
 	default:
-		reduce(e, op, dst.Float64s(), x.Float64s(), outer, n, inner, sums[float64]{laneSum[float64], addRows[float64]})
+		reduce(e, op, dst.Float64s(), x.Float64s(), outer, n, inner, sums[float64]{lanes: laneSum[float64], rows: addRows[float64]})
 	}
+}
+
+func (e *Engine) sums32() sums[float32] {
+	if v := e.vectors(); v != nil {
+		return sums[float32]{v.laneSum, v.addRows, v}
+	}
+	return sums[float32]{lanes: laneSum[float32], rows: addRows[float32]}
 }
 
 // logSumExpRows writes log sum e^x of each row of n elements.
@@ -42,6 +47,7 @@ func (e *Engine) logSumExpRows(dst, x []float32, n int) {
 type sums[T float] struct {
 	lanes func(x []T) T
 	rows  func(dst, x []T, n int)
+	many  *vectors // sums of many rows at once; nil where there is none
 }
 
 func reduce[T float](e *Engine, op tc.ReduceOp, dst, x []T, outer, n, inner int, s sums[T]) {
@@ -60,6 +66,10 @@ func reduce[T float](e *Engine, op tc.ReduceOp, dst, x []T, outer, n, inner int,
 }
 
 func reduceRows[T float](op tc.ReduceOp, dst, x []T, n, inner int, s sums[T]) {
+	if d, ok := any(dst).([]float32); ok && s.many != nil && op == tc.Sum && inner == 1 && len(x) > 0 && n <= sumChunk {
+		s.many.rowSums(&d[0], &any(x).([]float32)[0], len(d), n)
+		return
+	}
 	for ; len(dst) > 0; dst, x = dst[inner:], x[n*inner:] {
 		switch part := x[:n*inner]; {
 		case op == tc.Sum && inner == 1:
@@ -98,11 +108,8 @@ func sumRow[T float](x []T, lanes func([]T) T) T {
 
 const laneCount = 32
 
-// laneSum adds element i of each group of 32 in lane i, then the lanes by halves; short rows in order.
+// laneSum adds element i of each group of 32 in lane i, then the lanes by halves.
 func laneSum[T float](x []T) T {
-	if len(x) < laneCount {
-		return sumInOrder(x)
-	}
 	var l [laneCount]T
 	for len(x) >= laneCount {
 		for i, v := range x[:laneCount] {
@@ -110,20 +117,7 @@ func laneSum[T float](x []T) T {
 		}
 		x = x[laneCount:]
 	}
-	return mergeLanes(&l, x)
-}
-
-func sumInOrder[T float](x []T) T {
-	var s T
-	for _, v := range x {
-		s += v
-	}
-	return s
-}
-
-// mergeLanes adds what is left after the last whole group, then the lanes.
-func mergeLanes[T float](l *[laneCount]T, rest []T) T {
-	for i, v := range rest {
+	for i, v := range x {
 		l[i] += v
 	}
 	for half := laneCount / 2; half > 0; half /= 2 {

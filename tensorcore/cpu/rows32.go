@@ -11,17 +11,16 @@ import (
 type rows32 struct {
 	lanes   func(x []float32) float32
 	largest func(x []float32) float32 // a NaN may get lost
-	exp     func(dst, x []float32, shift float32)
 	unary   func(op tc.UnaryOp, dst, x []float32, p, q float32)
 	binary  func(op tc.BinaryOp, dst, a, b []float32)
+	many    *vectors // whole functions of rows up to sumChunk; nil where there are none
 }
 
 func (e *Engine) rows32() rows32 {
-	r := rows32{laneSum[float32], maxRow, expShift, e.run1, e.run2}
-	if e.kernels != Go {
-		r.lanes, r.largest, r.exp = laneSumVec, maxRowVec, expShiftVec
+	if v := e.vectors(); v != nil {
+		return rows32{v.laneSum, v.laneMax, e.run1, e.run2, v}
 	}
-	return r
+	return rows32{laneSum[float32], maxRow, e.run1, e.run2, nil}
 }
 
 // alongRows writes op of each row of n elements; false when op has no such form.
@@ -41,6 +40,9 @@ func (e *Engine) alongRows(op tc.AlongOp, dst, x []float32, n int, eps float64) 
 }
 
 func (r rows32) each(op tc.AlongOp, dst, x []float32, n int, eps float32) {
+	if len(x) == 0 || r.atOnce(op, dst, x, n, eps) {
+		return
+	}
 	for ; len(x) > 0; dst, x = dst[n:], x[n:] {
 		switch d, s := dst[:n], x[:n]; op {
 		case tc.Softmax:
@@ -53,13 +55,35 @@ func (r rows32) each(op tc.AlongOp, dst, x []float32, n int, eps float32) {
 	}
 }
 
+// atOnce computes all rows in one call where there is assembly for it.
+func (r rows32) atOnce(op tc.AlongOp, dst, x []float32, n int, eps float32) bool {
+	if r.many == nil || n > sumChunk || op == tc.LogSoftmax {
+		return false
+	}
+	if op == tc.Softmax {
+		r.many.softmax(&dst[0], &x[0], len(x)/n, n)
+	} else {
+		r.many.layerNorm(&dst[0], &x[0], len(x)/n, n, float32(n), eps)
+	}
+	return true
+}
+
 func (r rows32) softmax(dst, x []float32) {
-	r.exp(dst, x, r.largest(x))
+	r.expShift(dst, x, r.largest(x))
 	r.scale(dst, 1/sumRow(dst, r.lanes))
 }
 
+// expShift sets dst = e^(x-shift).
+func (r rows32) expShift(dst, x []float32, shift float32) {
+	r.unary(tc.Affine, dst, x, 1, -shift)
+	r.unary(tc.Exp, dst, dst, 0, 0)
+}
+
+// negativeZero added to x is x, whatever its sign.
+var negativeZero = float32(math.Copysign(0, -1))
+
 func (r rows32) scale(x []float32, by float32) {
-	r.unary(tc.Affine, x, x, by, float32(math.Copysign(0, -1))) // x*by + -0 keeps the sign of a zero
+	r.unary(tc.Affine, x, x, by, negativeZero)
 }
 
 func (r rows32) layerNorm(dst, x []float32, eps float32) {
@@ -74,7 +98,7 @@ func (r rows32) logSumExp(x []float32) float32 {
 	if math.IsInf(float64(m), 0) {
 		return maxAlong(x, 0, len(x), 1) // which sees a NaN
 	}
-	s := r.inChunks(x, func(tmp, x []float32) { r.exp(tmp, x, m) })
+	s := r.inChunks(x, func(tmp, x []float32) { r.expShift(tmp, x, m) })
 	return m + float32(math.Log(float64(s)))
 }
 

@@ -18,8 +18,12 @@ func (e *Engine) Fill(dst *tensor.Dense, v float64) {
 }
 
 func fill[T float](dst []T, v T) {
-	for i := range dst {
-		dst[i] = v
+	first := dst[:min(len(dst), 64)]
+	for i := range first {
+		first[i] = v
+	}
+	if len(dst) > len(first) {
+		repeat(dst, first)
 	}
 }
 
@@ -43,8 +47,19 @@ func unarySplit[T float](e *Engine, run func(tc.UnaryOp, []T, []T, T, T), op tc.
 
 // unary32 runs the assembly where there is some.
 func (e *Engine) unary32(op tc.UnaryOp, dst, x []float32, p, q float32) {
-	n := e.unaryVec(op, dst, x, p, q)
-	dst, x = dst[n:], x[n:]
+	if len(dst) == 0 {
+		return
+	}
+	if v := e.vectors(); v != nil {
+		if op == tc.Affine {
+			v.affine(&dst[0], &x[0], p, q, len(dst))
+			return
+		}
+		if f := v.unary[op]; f != nil {
+			f(&dst[0], &x[0], len(dst))
+			return
+		}
+	}
 	if f := func32(op); f != nil {
 		for i, v := range x {
 			dst[i] = f(v)
@@ -186,15 +201,11 @@ func indicator(b bool) float64 {
 	return 0
 }
 
-func expShift(dst, x []float32, shift float32) {
-	for i, v := range x {
-		dst[i] = exp32(v - shift)
-	}
-}
+var lowest32 = float32(math.Inf(-1))
 
-// maxRow is the largest element; a NaN may get lost.
+// maxRow is the largest element; a NaN gets lost.
 func maxRow(x []float32) float32 {
-	m := float32(math.Inf(-1))
+	m := lowest32
 	for _, v := range x {
 		if v > m {
 			m = v

@@ -12,7 +12,7 @@ import (
 func everywhere(n int) []float32 {
 	r := rand.New(rand.NewPCG(1, 2))
 	out := append([]float32{}, special...)
-	for _, c := range []float32{tanhSmall, erfMost, expMost, expLeast, 88.72283, 88.72284, -87.33655, -103.97, 1, math.Sqrt2, 0x1p-126, 0x1p-149} {
+	for _, c := range []float32{tanhSmall, tailMost, upperAt, expMost, expLeast, 88.72283, 88.72284, -87.33655, -103.97, 1, math.Sqrt2, 0x1p-126, 0x1p-149} {
 		for _, s := range []float32{c, -c} {
 			out = append(out, math.Nextafter32(s, 0), s, math.Nextafter32(s, 2*s))
 		}
@@ -48,9 +48,9 @@ func TestMathNearFloat64(t *testing.T) {
 		"logsigmoid": {op: tc.LogSigmoid, ulps: 3, from: -200, to: 200},
 		"softplus":   {op: tc.Softplus, ulps: 3, from: -200, to: 200},
 		"tanh":       {op: tc.Tanh, ulps: 3, from: -200, to: 200},
-		"erf":        {op: tc.Erf, ulps: 6, from: -200, to: 200},
-		"gelu":       {op: tc.Gelu, ulps: 6, abs: 1e-6, from: -200, to: 200},
-		"gelu slope": {op: tc.GeluSlope, ulps: 6, abs: 3e-7, from: -200, to: 200},
+		"erf":        {op: tc.Erf, ulps: 3, from: -200, to: 200},
+		"gelu":       {op: tc.Gelu, ulps: 8, abs: 3e-8, from: -200, to: 200},
+		"gelu slope": {op: tc.GeluSlope, ulps: 8, abs: 1e-7, from: -200, to: 200},
 		"sqrt":       {op: tc.Sqrt, ulps: .5, from: 0, to: math.MaxFloat32},
 	} {
 		for _, e := range engines(t, 1) {
@@ -75,6 +75,16 @@ func TestMathNearFloat64(t *testing.T) {
 	}
 }
 
+// TestGeluTail: far below 0, where Gelu is tiny, it keeps its digits.
+func TestGeluTail(t *testing.T) {
+	for x := float32(-1); x > -12.5; x -= 0.00137 {
+		want := scalarFunc(tc.Gelu, 0, 0)(float64(x))
+		if got := gelu32(x); math.Abs(float64(got)/want-1) > 6e-6 {
+			t.Fatalf("of %g: want %g, got %g", x, want, got)
+		}
+	}
+}
+
 // TestMathSameBits: assembly and Go round alike.
 func TestMathSameBits(t *testing.T) {
 	x := everywhere(100_000)
@@ -88,6 +98,29 @@ func TestMathSameBits(t *testing.T) {
 			for i := range got {
 				if !sameBits(got[i], want[i]) {
 					t.Fatalf("%s op %d of %g: want %g, got %g", e.Kernels(), op, x[i], want[i], got[i])
+				}
+			}
+		}
+	}
+}
+
+// TestLogisticLossNearFloat64 wants the float32 loss within a rounding of its two parts.
+func TestLogisticLossNearFloat64(t *testing.T) {
+	f := pairFunc[float64](tc.BCE)
+	x := everywhere(20_000)
+	for _, target := range []float32{0, 1, .3} {
+		y := make([]float32, len(x))
+		fill(y, target)
+		for _, e := range engines(t, 1) {
+			got := make([]float32, len(x))
+			e.Binary(tc.BCE, vec(got), vec(x), vec(y))
+			for i, v := range x {
+				want := f(float64(v), float64(target))
+				if math.IsInf(want, 0) || want != want || want > math.MaxFloat32 {
+					continue
+				}
+				if d := math.Abs(float64(got[i]) - want); !(d <= 4e-7*want+1.2e-7*math.Abs(float64(v))*float64(target)+0x1p-149) {
+					t.Fatalf("%s of %g for %g: want %g, got %g", e.Kernels(), v, target, want, got[i])
 				}
 			}
 		}

@@ -1,163 +1,112 @@
 package cpu
 
-import (
-	"math"
+import tc "github.com/sluice-stream/sluice/tensorcore"
 
-	tc "github.com/sluice-stream/sluice/tensorcore"
+var (
+	vectors256 = &vectors{
+		unary: [tc.GeluSlope + 1]func(dst, x *float32, n int){
+			tc.Exp: vecExp256, tc.Log: vecLog256, tc.Sqrt: vecSqrt256, tc.Square: vecSquare256, tc.Abs: vecAbs256, tc.Sigmoid: vecSigmoid256, tc.LogSigmoid: vecLogSigmoid256,
+			tc.Tanh: vecTanh256, tc.Relu: vecRelu256, tc.Softplus: vecSoftplus256, tc.Gelu: vecGelu256, tc.Erf: vecErf256, tc.GeluSlope: vecGeluSlope256,
+		},
+		affine: vecAffine256, finite: finite256, copyRows: vecCopyRows256, sigmoidSlope: vecAddSigmoidSlope256,
+		binary: [tc.BCE + 1]func(dst, a, b *float32, n int){
+			tc.Add: vecAdd256, tc.Sub: vecSub256, tc.Mul: vecMul256, tc.Div: vecDiv256,
+			tc.ReluGrad: vecReluGrad256, tc.SigmoidGrad: vecSigmoidGrad256, tc.TanhGrad: vecTanhGrad256, tc.BCE: vecBCE256,
+		},
+		one:     [tc.Div + 1]func(dst, x *float32, one float32, n int){tc.Add: vecAddOne256, tc.Sub: vecSubOne256, tc.Mul: vecMulOne256, tc.Div: vecDivOne256},
+		by:      [tc.Div + 1]func(dst, x *float32, one float32, n int){tc.Add: vecAddBy256, tc.Sub: vecSubBy256, tc.Mul: vecMulBy256, tc.Div: vecDivBy256},
+		rows:    [tc.Div + 1]func(dst, a, b *float32, rows, aStep, bStep, n int){tc.Add: vecAddRows256, tc.Sub: vecSubRows256, tc.Mul: vecMulRows256, tc.Div: vecDivRows256},
+		columns: [tc.Div + 1]func(dst, a, b *float32, rows, aStep, bStep, n int){tc.Add: vecAddColumns256, tc.Sub: vecSubColumns256, tc.Mul: vecMulColumns256, tc.Div: vecDivColumns256},
+		laneSum: laneSum256, laneMax: laneMax256, addRows: addRows256, rowSums: vecRowSums256,
+		softmax: vecSoftmax256, softmaxGrad: vecSoftmaxGrad256, layerNorm: vecLayerNorm256, layerNormGrad: vecLayerNormGrad256,
+		adam: vecAdam256, adamRows: vecAdamRows256, adaGrad: vecAdaGrad256, adaGradRows: vecAdaGradRows256,
+	}
+	vectors512 = &vectors{
+		unary: [tc.GeluSlope + 1]func(dst, x *float32, n int){
+			tc.Exp: vecExp512, tc.Log: vecLog512, tc.Sqrt: vecSqrt512, tc.Square: vecSquare512, tc.Abs: vecAbs512, tc.Sigmoid: vecSigmoid512, tc.LogSigmoid: vecLogSigmoid512,
+			tc.Tanh: vecTanh512, tc.Relu: vecRelu512, tc.Softplus: vecSoftplus512, tc.Gelu: vecGelu512, tc.Erf: vecErf512, tc.GeluSlope: vecGeluSlope512,
+		},
+		affine: vecAffine512, finite: finite512, copyRows: vecCopyRows512, sigmoidSlope: vecAddSigmoidSlope512,
+		binary: [tc.BCE + 1]func(dst, a, b *float32, n int){
+			tc.Add: vecAdd512, tc.Sub: vecSub512, tc.Mul: vecMul512, tc.Div: vecDiv512,
+			tc.ReluGrad: vecReluGrad512, tc.SigmoidGrad: vecSigmoidGrad512, tc.TanhGrad: vecTanhGrad512, tc.BCE: vecBCE512,
+		},
+		one:     [tc.Div + 1]func(dst, x *float32, one float32, n int){tc.Add: vecAddOne512, tc.Sub: vecSubOne512, tc.Mul: vecMulOne512, tc.Div: vecDivOne512},
+		by:      [tc.Div + 1]func(dst, x *float32, one float32, n int){tc.Add: vecAddBy512, tc.Sub: vecSubBy512, tc.Mul: vecMulBy512, tc.Div: vecDivBy512},
+		rows:    [tc.Div + 1]func(dst, a, b *float32, rows, aStep, bStep, n int){tc.Add: vecAddRows512, tc.Sub: vecSubRows512, tc.Mul: vecMulRows512, tc.Div: vecDivRows512},
+		columns: [tc.Div + 1]func(dst, a, b *float32, rows, aStep, bStep, n int){tc.Add: vecAddColumns512, tc.Sub: vecSubColumns512, tc.Mul: vecMulColumns512, tc.Div: vecDivColumns512},
+		laneSum: laneSum512, laneMax: laneMax512, addRows: addRows512, rowSums: vecRowSums512,
+		softmax: vecSoftmax512, softmaxGrad: vecSoftmaxGrad512, layerNorm: vecLayerNorm512, layerNormGrad: vecLayerNormGrad512,
+		adam: vecAdam512, adamRows: vecAdamRows512, adaGrad: vecAdaGrad512, adaGradRows: vecAdaGradRows512,
+	}
 )
 
-// binaryVec computes the first elements in assembly and returns how many. Its bits are those of the Go kernels.
-func (e *Engine) binaryVec(op tc.BinaryOp, dst, a, b []float32) int {
-	n := len(dst) &^ 7
-	if e.kernels == Go || n == 0 {
-		return 0
+func vectorsOf(k Kernels) *vectors {
+	switch k {
+	case AVX512:
+		return vectors512
+	case AVX2:
+		return vectors256
 	}
-	if len(a) != len(dst) || len(b) != len(dst) {
-		return withOne(op, dst[:n], a, b)
-	}
-	switch op {
-	case tc.Add:
-		vecAdd(&dst[0], &a[0], &b[0], n)
-	case tc.Sub:
-		vecSub(&dst[0], &a[0], &b[0], n)
-	case tc.Mul:
-		vecMul(&dst[0], &a[0], &b[0], n)
-	case tc.Div:
-		vecDiv(&dst[0], &a[0], &b[0], n)
-	case tc.ReluGrad:
-		vecReluGrad(&dst[0], &a[0], &b[0], n)
-	case tc.SigmoidGrad:
-		vecSigmoidGrad(&dst[0], &a[0], &b[0], n)
-	case tc.TanhGrad:
-		vecTanhGrad(&dst[0], &a[0], &b[0], n)
-	default:
-		return 0
-	}
-	return n
+	return nil
 }
 
-// x + -0 is x, whatever its sign.
-var negativeZero = float32(math.Copysign(0, -1))
+// Functions of one row, one for each set: through the set's table, a result would move to the heap.
 
-// withOne computes a run where one source is a single element.
-func withOne(op tc.BinaryOp, dst, a, b []float32) int {
-	n := len(dst)
-	switch {
-	case len(b) == 1 && len(a) > 1 && op == tc.Add:
-		vecAffine(&dst[0], &a[0], 1, b[0], n)
-	case len(b) == 1 && len(a) > 1 && op == tc.Sub:
-		vecAffine(&dst[0], &a[0], 1, -b[0], n)
-	case len(b) == 1 && len(a) > 1 && op == tc.Mul:
-		vecAffine(&dst[0], &a[0], b[0], negativeZero, n)
-	case len(a) == 1 && len(b) > 1 && op == tc.Add:
-		vecAffine(&dst[0], &b[0], 1, a[0], n)
-	case len(a) == 1 && len(b) > 1 && op == tc.Sub:
-		vecAffine(&dst[0], &b[0], -1, a[0], n)
-	case len(a) == 1 && len(b) > 1 && op == tc.Mul:
-		vecAffine(&dst[0], &b[0], a[0], negativeZero, n)
-	default:
-		return 0
+func laneSum256(x []float32) (s float32) {
+	if len(x) > 0 {
+		vecRowSums256(&s, &x[0], 1, len(x))
 	}
-	return n
+	return s
 }
 
-// unaryVec computes the first elements in assembly and returns how many. Its bits are those of the Go kernels.
-func (e *Engine) unaryVec(op tc.UnaryOp, dst, x []float32, p, q float32) int {
-	n := len(dst) &^ 7
-	if e.kernels == Go || n == 0 {
-		return 0
+func laneSum512(x []float32) (s float32) {
+	if len(x) > 0 {
+		vecRowSums512(&s, &x[0], 1, len(x))
 	}
-	switch op {
-	case tc.Affine:
-		vecAffine(&dst[0], &x[0], p, q, n)
-	case tc.Relu:
-		vecRelu(&dst[0], &x[0], n)
-	case tc.Square:
-		vecMul(&dst[0], &x[0], &x[0], n)
-	case tc.Sqrt:
-		vecSqrt(&dst[0], &x[0], n)
-	case tc.Exp:
-		vecExp(&dst[0], &x[0], n)
-	case tc.Log:
-		vecLog(&dst[0], &x[0], n)
-	case tc.Sigmoid:
-		vecSigmoid(&dst[0], &x[0], n)
-	case tc.Tanh:
-		vecTanh(&dst[0], &x[0], n)
-	case tc.Softplus:
-		vecSoftplus(&dst[0], &x[0], n)
-	case tc.LogSigmoid:
-		vecAffine(&dst[0], &x[0], -1, negativeZero, n)
-		vecSoftplus(&dst[0], &dst[0], n)
-		vecAffine(&dst[0], &dst[0], -1, negativeZero, n)
-	case tc.Erf:
-		vecErf(&dst[0], &x[0], n)
-	case tc.Gelu:
-		vecGelu(&dst[0], &x[0], n)
-	case tc.GeluSlope:
-		vecGeluSlope(&dst[0], &x[0], n)
-	default:
-		return 0
-	}
-	return n
+	return s
 }
 
-func adamVec(s AdamStep, w, m, v, g []float32) int {
-	n := len(w) &^ 7
-	if n == 0 || best == Go {
-		return 0
+func laneMax256(x []float32) float32 {
+	s := lowest32
+	if len(x) > 0 {
+		vecRowMaxes256(&s, &x[0], 1, len(x))
 	}
-	vecAdam(&w[0], &m[0], &v[0], &g[0], s.Step, 1/s.Root, s.Eps, s.Decay, s.Rate1, s.Rate2, n)
-	return n
+	return s
 }
 
-func adaGradVec(s AdaGradStep, w, sum, g []float32) int {
-	n := len(w) &^ 7
-	if n == 0 || best == Go {
-		return 0
+func laneMax512(x []float32) float32 {
+	s := lowest32
+	if len(x) > 0 {
+		vecRowMaxes512(&s, &x[0], 1, len(x))
 	}
-	vecAdaGrad(&w[0], &sum[0], &g[0], s.Step, s.Eps, n)
-	return n
+	return s
 }
 
-func laneSumVec(x []float32) float32 {
-	n := len(x) &^ (laneCount - 1)
-	if n == 0 {
-		return sumInOrder(x)
-	}
-	var l [laneCount]float32
-	vecSumLanes(&l[0], &x[0], n)
-	return mergeLanes(&l, x[n:])
-}
-
-func addRowsVec(dst, x []float32, n int) {
-	width := len(dst) &^ 7
-	if width > 0 && n > 0 {
-		vecAddRows(&dst[0], &x[0], n, len(dst)*4, width)
-	}
-	if width < len(dst) {
-		for r := range n {
-			addTo(dst[width:], x[r*len(dst)+width:])
-		}
+func addRows256(dst, x []float32, n int) {
+	if len(dst) > 0 && n > 0 {
+		vecColumnSums256(&dst[0], &x[0], n, 4*len(dst), len(dst))
 	}
 }
 
-// expShift sets dst = e^(x-shift).
-func expShiftVec(dst, x []float32, shift float32) {
-	n := len(dst) &^ 7
-	if n > 0 {
-		vecExpShift(&dst[0], &x[0], shift, n)
+func addRows512(dst, x []float32, n int) {
+	if len(dst) > 0 && n > 0 {
+		vecColumnSums512(&dst[0], &x[0], n, 4*len(dst), len(dst))
 	}
-	expShift(dst[n:], x[n:], shift)
 }
 
-func maxRowVec(x []float32) float32 {
-	n := len(x) &^ 7
-	if n == 0 {
-		return maxRow(x)
+func finite256(x []float32) bool {
+	s := float32(0)
+	if len(x) > 0 {
+		vecRowOdd256(&s, &x[0], len(x))
 	}
-	var l [8]float32
-	copy(l[:], x[:8])
-	vecMaxLanes(&l[0], &x[0], n)
-	return max(maxRow(l[:]), maxRow(x[n:]))
+	return s == 0
+}
+
+func finite512(x []float32) bool {
+	s := float32(0)
+	if len(x) > 0 {
+		vecRowOdd512(&s, &x[0], len(x))
+	}
+	return s == 0
 }

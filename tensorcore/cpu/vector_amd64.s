@@ -4,130 +4,1171 @@
 
 #include "textflag.h"
 
-// func vecAdd(dst *float32, a *float32, b *float32, n int)
+DATA firstLanes<>+0(SB)/4, $0xffffffff
+DATA firstLanes<>+4(SB)/4, $0xffffffff
+DATA firstLanes<>+8(SB)/4, $0xffffffff
+DATA firstLanes<>+12(SB)/4, $0xffffffff
+DATA firstLanes<>+16(SB)/4, $0xffffffff
+DATA firstLanes<>+20(SB)/4, $0xffffffff
+DATA firstLanes<>+24(SB)/4, $0xffffffff
+DATA firstLanes<>+28(SB)/4, $0xffffffff
+DATA firstLanes<>+32(SB)/4, $0x00000000
+DATA firstLanes<>+36(SB)/4, $0x00000000
+DATA firstLanes<>+40(SB)/4, $0x00000000
+DATA firstLanes<>+44(SB)/4, $0x00000000
+DATA firstLanes<>+48(SB)/4, $0x00000000
+DATA firstLanes<>+52(SB)/4, $0x00000000
+DATA firstLanes<>+56(SB)/4, $0x00000000
+DATA firstLanes<>+60(SB)/4, $0x00000000
+GLOBL firstLanes<>(SB), RODATA|NOPTR, $64
+
+// func vecAdd256(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX
-TEXT ·vecAdd(SB), NOSPLIT, $0-32
+TEXT ·vecAdd256(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ b+16(FP), DX
 	MOVQ n+24(FP), BX
 	XORQ SI, SI
 	SHLQ $0x02, BX
-	JE   done
+	SUBQ $0x20, BX
+	JLT  at2
 
-loop:
+at1:
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x20, SI
 	CMPQ    SI, BX
-	JLT     loop
+	JLE     at1
 
-done:
+at2:
+	ADDQ       $0x20, BX
+	SUBQ       SI, BX
+	JE         at3
+	SHRQ       $0x02, BX
+	LEAQ       firstLanes<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*1), Y0, Y1
+	VMASKMOVPS (DX)(SI*1), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*1)
+
+at3:
 	VZEROUPPER
 	RET
 
-// func vecSub(dst *float32, a *float32, b *float32, n int)
+// func vecAddOne256(dst *float32, x *float32, one float32, n int)
 // Requires: AVX
-TEXT ·vecSub(SB), NOSPLIT, $0-32
+TEXT ·vecAddOne256(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Y0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x20, DX
+	JLT          at5
+
+at4:
+	VMOVUPS (CX)(BX*1), Y1
+	VADDPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*1)
+	ADDQ    $0x20, BX
+	CMPQ    BX, DX
+	JLE     at4
+
+at5:
+	ADDQ       $0x20, DX
+	SUBQ       BX, DX
+	JE         at6
+	SHRQ       $0x02, DX
+	LEAQ       firstLanes<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*1), Y1, Y2
+	VADDPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+at6:
+	VZEROUPPER
+	RET
+
+// func vecAddBy256(dst *float32, x *float32, one float32, n int)
+// Requires: AVX
+TEXT ·vecAddBy256(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Y0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x20, DX
+	JLT          at8
+
+at7:
+	VMOVUPS (CX)(BX*1), Y1
+	VADDPS  Y1, Y0, Y1
+	VMOVUPS Y1, (AX)(BX*1)
+	ADDQ    $0x20, BX
+	CMPQ    BX, DX
+	JLE     at7
+
+at8:
+	ADDQ       $0x20, DX
+	SUBQ       BX, DX
+	JE         at9
+	SHRQ       $0x02, DX
+	LEAQ       firstLanes<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*1), Y1, Y2
+	VADDPS     Y2, Y0, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+at9:
+	VZEROUPPER
+	RET
+
+// func vecAddRows256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX
+TEXT ·vecAddRows256(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at11
+
+at10:
+	XORQ DI, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
+	SUBQ $0x20, R8
+	JLT  at13
+
+at12:
+	VMOVUPS (CX)(DI*1), Y0
+	VMOVUPS (DX)(DI*1), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(DI*1)
+	ADDQ    $0x20, DI
+	CMPQ    DI, R8
+	JLE     at12
+
+at13:
+	ADDQ       $0x20, R8
+	SUBQ       DI, R8
+	JE         at14
+	SHRQ       $0x02, R8
+	LEAQ       firstLanes<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y0
+	VMASKMOVPS (CX)(DI*1), Y0, Y1
+	VMASKMOVPS (DX)(DI*1), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(DI*1)
+
+at14:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at10
+
+at11:
+	VZEROUPPER
+	RET
+
+// func vecAddColumns256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX
+TEXT ·vecAddColumns256(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at16
+
+at15:
+	VBROADCASTSS (DX), Y0
+	XORQ         DI, DI
+	MOVQ         BX, R8
+	SHLQ         $0x02, R8
+	SUBQ         $0x20, R8
+	JLT          at18
+
+at17:
+	VMOVUPS (CX)(DI*1), Y1
+	VADDPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(DI*1)
+	ADDQ    $0x20, DI
+	CMPQ    DI, R8
+	JLE     at17
+
+at18:
+	ADDQ       $0x20, R8
+	SUBQ       DI, R8
+	JE         at19
+	SHRQ       $0x02, R8
+	LEAQ       firstLanes<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y1
+	VMASKMOVPS (CX)(DI*1), Y1, Y2
+	VADDPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)(DI*1)
+
+at19:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at15
+
+at16:
+	VZEROUPPER
+	RET
+
+// func vecSub256(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·vecSub256(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ b+16(FP), DX
 	MOVQ n+24(FP), BX
 	XORQ SI, SI
 	SHLQ $0x02, BX
-	JE   done
+	SUBQ $0x20, BX
+	JLT  at21
 
-loop:
+at20:
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 	VSUBPS  Y1, Y0, Y0
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x20, SI
 	CMPQ    SI, BX
-	JLT     loop
+	JLE     at20
 
-done:
+at21:
+	ADDQ       $0x20, BX
+	SUBQ       SI, BX
+	JE         at22
+	SHRQ       $0x02, BX
+	LEAQ       firstLanes<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*1), Y0, Y1
+	VMASKMOVPS (DX)(SI*1), Y0, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*1)
+
+at22:
 	VZEROUPPER
 	RET
 
-// func vecMul(dst *float32, a *float32, b *float32, n int)
+// func vecSubOne256(dst *float32, x *float32, one float32, n int)
 // Requires: AVX
-TEXT ·vecMul(SB), NOSPLIT, $0-32
+TEXT ·vecSubOne256(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Y0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x20, DX
+	JLT          at24
+
+at23:
+	VMOVUPS (CX)(BX*1), Y1
+	VSUBPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*1)
+	ADDQ    $0x20, BX
+	CMPQ    BX, DX
+	JLE     at23
+
+at24:
+	ADDQ       $0x20, DX
+	SUBQ       BX, DX
+	JE         at25
+	SHRQ       $0x02, DX
+	LEAQ       firstLanes<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*1), Y1, Y2
+	VSUBPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+at25:
+	VZEROUPPER
+	RET
+
+// func vecSubBy256(dst *float32, x *float32, one float32, n int)
+// Requires: AVX
+TEXT ·vecSubBy256(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Y0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x20, DX
+	JLT          at27
+
+at26:
+	VMOVUPS (CX)(BX*1), Y1
+	VSUBPS  Y1, Y0, Y1
+	VMOVUPS Y1, (AX)(BX*1)
+	ADDQ    $0x20, BX
+	CMPQ    BX, DX
+	JLE     at26
+
+at27:
+	ADDQ       $0x20, DX
+	SUBQ       BX, DX
+	JE         at28
+	SHRQ       $0x02, DX
+	LEAQ       firstLanes<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*1), Y1, Y2
+	VSUBPS     Y2, Y0, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+at28:
+	VZEROUPPER
+	RET
+
+// func vecSubRows256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX
+TEXT ·vecSubRows256(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at30
+
+at29:
+	XORQ DI, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
+	SUBQ $0x20, R8
+	JLT  at32
+
+at31:
+	VMOVUPS (CX)(DI*1), Y0
+	VMOVUPS (DX)(DI*1), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(DI*1)
+	ADDQ    $0x20, DI
+	CMPQ    DI, R8
+	JLE     at31
+
+at32:
+	ADDQ       $0x20, R8
+	SUBQ       DI, R8
+	JE         at33
+	SHRQ       $0x02, R8
+	LEAQ       firstLanes<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y0
+	VMASKMOVPS (CX)(DI*1), Y0, Y1
+	VMASKMOVPS (DX)(DI*1), Y0, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(DI*1)
+
+at33:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at29
+
+at30:
+	VZEROUPPER
+	RET
+
+// func vecSubColumns256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX
+TEXT ·vecSubColumns256(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at35
+
+at34:
+	VBROADCASTSS (DX), Y0
+	XORQ         DI, DI
+	MOVQ         BX, R8
+	SHLQ         $0x02, R8
+	SUBQ         $0x20, R8
+	JLT          at37
+
+at36:
+	VMOVUPS (CX)(DI*1), Y1
+	VSUBPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(DI*1)
+	ADDQ    $0x20, DI
+	CMPQ    DI, R8
+	JLE     at36
+
+at37:
+	ADDQ       $0x20, R8
+	SUBQ       DI, R8
+	JE         at38
+	SHRQ       $0x02, R8
+	LEAQ       firstLanes<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y1
+	VMASKMOVPS (CX)(DI*1), Y1, Y2
+	VSUBPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)(DI*1)
+
+at38:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at34
+
+at35:
+	VZEROUPPER
+	RET
+
+// func vecMul256(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·vecMul256(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ b+16(FP), DX
 	MOVQ n+24(FP), BX
 	XORQ SI, SI
 	SHLQ $0x02, BX
-	JE   done
+	SUBQ $0x20, BX
+	JLT  at40
 
-loop:
+at39:
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 	VMULPS  Y1, Y0, Y0
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x20, SI
 	CMPQ    SI, BX
-	JLT     loop
+	JLE     at39
 
-done:
+at40:
+	ADDQ       $0x20, BX
+	SUBQ       SI, BX
+	JE         at41
+	SHRQ       $0x02, BX
+	LEAQ       firstLanes<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*1), Y0, Y1
+	VMASKMOVPS (DX)(SI*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*1)
+
+at41:
 	VZEROUPPER
 	RET
 
-// func vecDiv(dst *float32, a *float32, b *float32, n int)
+// func vecMulOne256(dst *float32, x *float32, one float32, n int)
 // Requires: AVX
-TEXT ·vecDiv(SB), NOSPLIT, $0-32
+TEXT ·vecMulOne256(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Y0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x20, DX
+	JLT          at43
+
+at42:
+	VMOVUPS (CX)(BX*1), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*1)
+	ADDQ    $0x20, BX
+	CMPQ    BX, DX
+	JLE     at42
+
+at43:
+	ADDQ       $0x20, DX
+	SUBQ       BX, DX
+	JE         at44
+	SHRQ       $0x02, DX
+	LEAQ       firstLanes<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*1), Y1, Y2
+	VMULPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+at44:
+	VZEROUPPER
+	RET
+
+// func vecMulBy256(dst *float32, x *float32, one float32, n int)
+// Requires: AVX
+TEXT ·vecMulBy256(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Y0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x20, DX
+	JLT          at46
+
+at45:
+	VMOVUPS (CX)(BX*1), Y1
+	VMULPS  Y1, Y0, Y1
+	VMOVUPS Y1, (AX)(BX*1)
+	ADDQ    $0x20, BX
+	CMPQ    BX, DX
+	JLE     at45
+
+at46:
+	ADDQ       $0x20, DX
+	SUBQ       BX, DX
+	JE         at47
+	SHRQ       $0x02, DX
+	LEAQ       firstLanes<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*1), Y1, Y2
+	VMULPS     Y2, Y0, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+at47:
+	VZEROUPPER
+	RET
+
+// func vecMulRows256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX
+TEXT ·vecMulRows256(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at49
+
+at48:
+	XORQ DI, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
+	SUBQ $0x20, R8
+	JLT  at51
+
+at50:
+	VMOVUPS (CX)(DI*1), Y0
+	VMOVUPS (DX)(DI*1), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(DI*1)
+	ADDQ    $0x20, DI
+	CMPQ    DI, R8
+	JLE     at50
+
+at51:
+	ADDQ       $0x20, R8
+	SUBQ       DI, R8
+	JE         at52
+	SHRQ       $0x02, R8
+	LEAQ       firstLanes<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y0
+	VMASKMOVPS (CX)(DI*1), Y0, Y1
+	VMASKMOVPS (DX)(DI*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(DI*1)
+
+at52:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at48
+
+at49:
+	VZEROUPPER
+	RET
+
+// func vecMulColumns256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX
+TEXT ·vecMulColumns256(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at54
+
+at53:
+	VBROADCASTSS (DX), Y0
+	XORQ         DI, DI
+	MOVQ         BX, R8
+	SHLQ         $0x02, R8
+	SUBQ         $0x20, R8
+	JLT          at56
+
+at55:
+	VMOVUPS (CX)(DI*1), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(DI*1)
+	ADDQ    $0x20, DI
+	CMPQ    DI, R8
+	JLE     at55
+
+at56:
+	ADDQ       $0x20, R8
+	SUBQ       DI, R8
+	JE         at57
+	SHRQ       $0x02, R8
+	LEAQ       firstLanes<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y1
+	VMASKMOVPS (CX)(DI*1), Y1, Y2
+	VMULPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)(DI*1)
+
+at57:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at53
+
+at54:
+	VZEROUPPER
+	RET
+
+// func vecDiv256(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·vecDiv256(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ b+16(FP), DX
 	MOVQ n+24(FP), BX
 	XORQ SI, SI
 	SHLQ $0x02, BX
-	JE   done
+	SUBQ $0x20, BX
+	JLT  at59
 
-loop:
+at58:
 	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
 	VDIVPS  Y1, Y0, Y0
 	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x20, SI
 	CMPQ    SI, BX
-	JLT     loop
+	JLE     at58
 
-done:
+at59:
+	ADDQ       $0x20, BX
+	SUBQ       SI, BX
+	JE         at60
+	SHRQ       $0x02, BX
+	LEAQ       firstLanes<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*1), Y0, Y1
+	VMASKMOVPS (DX)(SI*1), Y0, Y2
+	VDIVPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*1)
+
+at60:
 	VZEROUPPER
 	RET
 
-// func vecReluGrad(dst *float32, a *float32, b *float32, n int)
+// func vecDivOne256(dst *float32, x *float32, one float32, n int)
 // Requires: AVX
-TEXT ·vecReluGrad(SB), NOSPLIT, $0-32
-	MOVQ   dst+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   b+16(FP), DX
-	MOVQ   n+24(FP), BX
-	VXORPS Y0, Y0, Y0
-	XORQ   SI, SI
-	SHLQ   $0x02, BX
-	JE     done
+TEXT ·vecDivOne256(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Y0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x20, DX
+	JLT          at62
 
-loop:
+at61:
+	VMOVUPS (CX)(BX*1), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*1)
+	ADDQ    $0x20, BX
+	CMPQ    BX, DX
+	JLE     at61
+
+at62:
+	ADDQ       $0x20, DX
+	SUBQ       BX, DX
+	JE         at63
+	SHRQ       $0x02, DX
+	LEAQ       firstLanes<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*1), Y1, Y2
+	VDIVPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+at63:
+	VZEROUPPER
+	RET
+
+// func vecDivBy256(dst *float32, x *float32, one float32, n int)
+// Requires: AVX
+TEXT ·vecDivBy256(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Y0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x20, DX
+	JLT          at65
+
+at64:
+	VMOVUPS (CX)(BX*1), Y1
+	VDIVPS  Y1, Y0, Y1
+	VMOVUPS Y1, (AX)(BX*1)
+	ADDQ    $0x20, BX
+	CMPQ    BX, DX
+	JLE     at64
+
+at65:
+	ADDQ       $0x20, DX
+	SUBQ       BX, DX
+	JE         at66
+	SHRQ       $0x02, DX
+	LEAQ       firstLanes<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y1
+	VMASKMOVPS (CX)(BX*1), Y1, Y2
+	VDIVPS     Y2, Y0, Y0
+	VMASKMOVPS Y0, Y1, (AX)(BX*1)
+
+at66:
+	VZEROUPPER
+	RET
+
+// func vecDivRows256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX
+TEXT ·vecDivRows256(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at68
+
+at67:
+	XORQ DI, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
+	SUBQ $0x20, R8
+	JLT  at70
+
+at69:
+	VMOVUPS (CX)(DI*1), Y0
+	VMOVUPS (DX)(DI*1), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(DI*1)
+	ADDQ    $0x20, DI
+	CMPQ    DI, R8
+	JLE     at69
+
+at70:
+	ADDQ       $0x20, R8
+	SUBQ       DI, R8
+	JE         at71
+	SHRQ       $0x02, R8
+	LEAQ       firstLanes<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y0
+	VMASKMOVPS (CX)(DI*1), Y0, Y1
+	VMASKMOVPS (DX)(DI*1), Y0, Y2
+	VDIVPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(DI*1)
+
+at71:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at67
+
+at68:
+	VZEROUPPER
+	RET
+
+// func vecDivColumns256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX
+TEXT ·vecDivColumns256(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at73
+
+at72:
+	VBROADCASTSS (DX), Y0
+	XORQ         DI, DI
+	MOVQ         BX, R8
+	SHLQ         $0x02, R8
+	SUBQ         $0x20, R8
+	JLT          at75
+
+at74:
+	VMOVUPS (CX)(DI*1), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(DI*1)
+	ADDQ    $0x20, DI
+	CMPQ    DI, R8
+	JLE     at74
+
+at75:
+	ADDQ       $0x20, R8
+	SUBQ       DI, R8
+	JE         at76
+	SHRQ       $0x02, R8
+	LEAQ       firstLanes<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y1
+	VMASKMOVPS (CX)(DI*1), Y1, Y2
+	VDIVPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)(DI*1)
+
+at76:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at72
+
+at73:
+	VZEROUPPER
+	RET
+
+// func vecReluGrad256(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·vecReluGrad256(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SHLQ $0x02, BX
+	SUBQ $0x20, BX
+	JLT  at78
+
+at77:
+	VMOVUPS (CX)(SI*1), Y0
 	VMOVUPS (DX)(SI*1), Y1
-	VCMPPS  $0x0e, Y0, Y1, Y1
-	VANDPS  (CX)(SI*1), Y1, Y1
-	VMOVUPS Y1, (AX)(SI*1)
+	VCMPPS  $0x1e, lanes00000000<>+0(SB), Y1, Y1
+	VANDPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)(SI*1)
 	ADDQ    $0x20, SI
 	CMPQ    SI, BX
-	JLT     loop
+	JLE     at77
 
-done:
+at78:
+	ADDQ       $0x20, BX
+	SUBQ       SI, BX
+	JE         at79
+	SHRQ       $0x02, BX
+	LEAQ       firstLanes<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    32(DI)(BX*4), Y0
+	VMASKMOVPS (CX)(SI*1), Y0, Y1
+	VMASKMOVPS (DX)(SI*1), Y0, Y2
+	VCMPPS     $0x1e, lanes00000000<>+0(SB), Y2, Y2
+	VANDPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*1)
+
+at79:
 	VZEROUPPER
 	RET
 
-// func vecAffine(dst *float32, x *float32, p float32, q float32, n int)
+DATA lanes00000000<>+0(SB)/4, $0x00000000
+DATA lanes00000000<>+4(SB)/4, $0x00000000
+DATA lanes00000000<>+8(SB)/4, $0x00000000
+DATA lanes00000000<>+12(SB)/4, $0x00000000
+DATA lanes00000000<>+16(SB)/4, $0x00000000
+DATA lanes00000000<>+20(SB)/4, $0x00000000
+DATA lanes00000000<>+24(SB)/4, $0x00000000
+DATA lanes00000000<>+28(SB)/4, $0x00000000
+GLOBL lanes00000000<>(SB), RODATA|NOPTR, $32
+
+// func vecSigmoidGrad256(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX
-TEXT ·vecAffine(SB), NOSPLIT, $0-32
+TEXT ·vecSigmoidGrad256(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SHLQ $0x02, BX
+	SUBQ $0x20, BX
+	JLT  at81
+
+at80:
+	VMOVUPS      (CX)(SI*1), Y0
+	VMOVUPS      (DX)(SI*1), Y1
+	VMULPS       Y1, Y0, Y0
+	VBROADCASTSS lanes3f800000<>+0(SB), Y2
+	VSUBPS       Y1, Y2, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)(SI*1)
+	ADDQ         $0x20, SI
+	CMPQ         SI, BX
+	JLE          at80
+
+at81:
+	ADDQ         $0x20, BX
+	SUBQ         SI, BX
+	JE           at82
+	SHRQ         $0x02, BX
+	LEAQ         firstLanes<>+0(SB), DI
+	NEGQ         BX
+	VMOVUPS      32(DI)(BX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
+	VMASKMOVPS   (DX)(SI*1), Y0, Y2
+	VMULPS       Y2, Y1, Y1
+	VBROADCASTSS lanes3f800000<>+0(SB), Y3
+	VSUBPS       Y2, Y3, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(SI*1)
+
+at82:
+	VZEROUPPER
+	RET
+
+DATA lanes3f800000<>+0(SB)/4, $0x3f800000
+DATA lanes3f800000<>+4(SB)/4, $0x3f800000
+DATA lanes3f800000<>+8(SB)/4, $0x3f800000
+DATA lanes3f800000<>+12(SB)/4, $0x3f800000
+DATA lanes3f800000<>+16(SB)/4, $0x3f800000
+DATA lanes3f800000<>+20(SB)/4, $0x3f800000
+DATA lanes3f800000<>+24(SB)/4, $0x3f800000
+DATA lanes3f800000<>+28(SB)/4, $0x3f800000
+GLOBL lanes3f800000<>(SB), RODATA|NOPTR, $32
+
+// func vecTanhGrad256(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·vecTanhGrad256(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SHLQ $0x02, BX
+	SUBQ $0x20, BX
+	JLT  at84
+
+at83:
+	VMOVUPS      (CX)(SI*1), Y0
+	VMOVUPS      (DX)(SI*1), Y1
+	VBROADCASTSS lanes3f800000<>+0(SB), Y2
+	VMULPS       Y1, Y1, Y1
+	VSUBPS       Y1, Y2, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)(SI*1)
+	ADDQ         $0x20, SI
+	CMPQ         SI, BX
+	JLE          at83
+
+at84:
+	ADDQ         $0x20, BX
+	SUBQ         SI, BX
+	JE           at85
+	SHRQ         $0x02, BX
+	LEAQ         firstLanes<>+0(SB), DI
+	NEGQ         BX
+	VMOVUPS      32(DI)(BX*4), Y0
+	VMASKMOVPS   (CX)(SI*1), Y0, Y1
+	VMASKMOVPS   (DX)(SI*1), Y0, Y2
+	VBROADCASTSS lanes3f800000<>+0(SB), Y3
+	VMULPS       Y2, Y2, Y2
+	VSUBPS       Y2, Y3, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(SI*1)
+
+at85:
+	VZEROUPPER
+	RET
+
+// func vecRelu256(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·vecRelu256(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x20, DX
+	JLT  at87
+
+at86:
+	VMOVUPS      (CX)(BX*1), Y0
+	VBROADCASTSS lanes00000000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y1
+	VMOVUPS      Y1, (AX)(BX*1)
+	ADDQ         $0x20, BX
+	CMPQ         BX, DX
+	JLE          at86
+
+at87:
+	ADDQ         $0x20, DX
+	SUBQ         BX, DX
+	JE           at88
+	SHRQ         $0x02, DX
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         DX
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VBROADCASTSS lanes00000000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (AX)(BX*1)
+
+at88:
+	VZEROUPPER
+	RET
+
+// func vecSquare256(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·vecSquare256(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x20, DX
+	JLT  at90
+
+at89:
+	VMOVUPS (CX)(BX*1), Y0
+	VMULPS  Y0, Y0, Y0
+	VMOVUPS Y0, (AX)(BX*1)
+	ADDQ    $0x20, BX
+	CMPQ    BX, DX
+	JLE     at89
+
+at90:
+	ADDQ       $0x20, DX
+	SUBQ       BX, DX
+	JE         at91
+	SHRQ       $0x02, DX
+	LEAQ       firstLanes<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y0
+	VMASKMOVPS (CX)(BX*1), Y0, Y1
+	VMULPS     Y1, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*1)
+
+at91:
+	VZEROUPPER
+	RET
+
+// func vecAbs256(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·vecAbs256(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x20, DX
+	JLT  at93
+
+at92:
+	VMOVUPS (CX)(BX*1), Y0
+	VANDPS  lanes7fffffff<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (AX)(BX*1)
+	ADDQ    $0x20, BX
+	CMPQ    BX, DX
+	JLE     at92
+
+at93:
+	ADDQ       $0x20, DX
+	SUBQ       BX, DX
+	JE         at94
+	SHRQ       $0x02, DX
+	LEAQ       firstLanes<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y0
+	VMASKMOVPS (CX)(BX*1), Y0, Y1
+	VANDPS     lanes7fffffff<>+0(SB), Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*1)
+
+at94:
+	VZEROUPPER
+	RET
+
+DATA lanes7fffffff<>+0(SB)/4, $0x7fffffff
+DATA lanes7fffffff<>+4(SB)/4, $0x7fffffff
+DATA lanes7fffffff<>+8(SB)/4, $0x7fffffff
+DATA lanes7fffffff<>+12(SB)/4, $0x7fffffff
+DATA lanes7fffffff<>+16(SB)/4, $0x7fffffff
+DATA lanes7fffffff<>+20(SB)/4, $0x7fffffff
+DATA lanes7fffffff<>+24(SB)/4, $0x7fffffff
+DATA lanes7fffffff<>+28(SB)/4, $0x7fffffff
+GLOBL lanes7fffffff<>(SB), RODATA|NOPTR, $32
+
+// func vecSqrt256(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·vecSqrt256(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x20, DX
+	JLT  at96
+
+at95:
+	VMOVUPS (CX)(BX*1), Y0
+	VSQRTPS Y0, Y0
+	VMOVUPS Y0, (AX)(BX*1)
+	ADDQ    $0x20, BX
+	CMPQ    BX, DX
+	JLE     at95
+
+at96:
+	ADDQ       $0x20, DX
+	SUBQ       BX, DX
+	JE         at97
+	SHRQ       $0x02, DX
+	LEAQ       firstLanes<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y0
+	VMASKMOVPS (CX)(BX*1), Y0, Y1
+	VSQRTPS    Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*1)
+
+at97:
+	VZEROUPPER
+	RET
+
+// func vecAffine256(dst *float32, x *float32, p float32, q float32, n int)
+// Requires: AVX
+TEXT ·vecAffine256(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+24(FP), DX
@@ -135,93 +1176,532 @@ TEXT ·vecAffine(SB), NOSPLIT, $0-32
 	VBROADCASTSS q+20(FP), Y1
 	XORQ         BX, BX
 	SHLQ         $0x02, DX
-	JE           done
+	SUBQ         $0x20, DX
+	JLT          at99
 
-loop:
-	VMULPS  (CX)(BX*1), Y0, Y2
+at98:
+	VMOVUPS (CX)(BX*1), Y2
+	VMULPS  Y0, Y2, Y2
 	VADDPS  Y1, Y2, Y2
 	VMOVUPS Y2, (AX)(BX*1)
 	ADDQ    $0x20, BX
 	CMPQ    BX, DX
-	JLT     loop
+	JLE     at98
 
-done:
+at99:
+	ADDQ       $0x20, DX
+	SUBQ       BX, DX
+	JE         at100
+	SHRQ       $0x02, DX
+	LEAQ       firstLanes<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y2
+	VMASKMOVPS (CX)(BX*1), Y2, Y3
+	VMULPS     Y0, Y3, Y0
+	VADDPS     Y1, Y0, Y0
+	VMASKMOVPS Y0, Y2, (AX)(BX*1)
+
+at100:
 	VZEROUPPER
 	RET
 
-// func vecRelu(dst *float32, x *float32, n int)
+// func vecCopyRows256(dst *float32, x *float32, rows int, xStep int, n int)
 // Requires: AVX
-TEXT ·vecRelu(SB), NOSPLIT, $0-24
-	MOVQ   dst+0(FP), AX
-	MOVQ   x+8(FP), CX
-	MOVQ   n+16(FP), DX
-	VXORPS Y0, Y0, Y0
-	XORQ   BX, BX
-	SHLQ   $0x02, DX
-	JE     done
+TEXT ·vecCopyRows256(SB), NOSPLIT, $0-40
+	MOVQ  dst+0(FP), AX
+	MOVQ  x+8(FP), CX
+	MOVQ  xStep+24(FP), DX
+	MOVQ  n+32(FP), BX
+	MOVQ  rows+16(FP), SI
+	TESTQ SI, SI
+	JE    at102
 
-loop:
-	VMAXPS  (CX)(BX*1), Y0, Y1
-	VMOVUPS Y1, (AX)(BX*1)
-	ADDQ    $0x20, BX
-	CMPQ    BX, DX
-	JLT     loop
+at101:
+	XORQ DI, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
+	SUBQ $0x20, R8
+	JLT  at104
 
-done:
+at103:
+	VMOVUPS (CX)(DI*1), Y0
+	VMOVUPS Y0, (AX)(DI*1)
+	ADDQ    $0x20, DI
+	CMPQ    DI, R8
+	JLE     at103
+
+at104:
+	ADDQ       $0x20, R8
+	SUBQ       DI, R8
+	JE         at105
+	SHRQ       $0x02, R8
+	LEAQ       firstLanes<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y0
+	VMASKMOVPS (CX)(DI*1), Y0, Y1
+	VMASKMOVPS Y1, Y0, (AX)(DI*1)
+
+at105:
+	ADDQ DX, CX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at101
+
+at102:
 	VZEROUPPER
 	RET
 
-// func vecAdam(w *float32, m *float32, v *float32, grad *float32, step float32, inv float32, eps float32, decay float32, b1 float32, b2 float32, n int)
+// func vecAddSigmoidSlope256(dst *float32, x *float32, t float32, c float32, n int)
+// Requires: AVX, AVX2
+TEXT ·vecAddSigmoidSlope256(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS t+16(FP), Y0
+	VBROADCASTSS c+20(FP), Y1
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x20, DX
+	JLT          at107
+
+at106:
+	VMOVUPS      (CX)(BX*1), Y2
+	VMULPS       Y0, Y2, Y2
+	VORPS        lanes80000000<>+0(SB), Y2, Y2
+	VBROADCASTSS lanes42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y3
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y2
+	VMAXPS       Y3, Y2, Y2
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y3, Y4
+	VMULPS       lanes3f318000<>+0(SB), Y4, Y5
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       lanesb95e8083<>+0(SB), Y4, Y4
+	VSUBPS       Y4, Y2, Y2
+	VBROADCASTSS lanes394f815f<>+0(SB), Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       lanes3ab6ca35<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       lanes3c088940<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       lanes3d2aaa43<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VADDPS       lanes3f000000<>+0(SB), Y4, Y4
+	VMULPS       Y2, Y2, Y5
+	VMULPS       Y4, Y5, Y4
+	VADDPS       Y2, Y4, Y2
+	VADDPS       lanes3f800000<>+0(SB), Y2, Y2
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPADDD       lanes0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VPADDD       lanes0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VADDPS       lanes3f800000<>+0(SB), Y2, Y3
+	VMOVUPS      (AX)(BX*1), Y4
+	VMULPS       Y1, Y2, Y2
+	VMULPS       Y3, Y3, Y3
+	VDIVPS       Y3, Y2, Y2
+	VADDPS       Y2, Y4, Y2
+	VMOVUPS      Y2, (AX)(BX*1)
+	ADDQ         $0x20, BX
+	CMPQ         BX, DX
+	JLE          at106
+
+at107:
+	ADDQ         $0x20, DX
+	SUBQ         BX, DX
+	JE           at108
+	SHRQ         $0x02, DX
+	LEAQ         firstLanes<>+0(SB), SI
+	NEGQ         DX
+	VMOVUPS      32(SI)(DX*4), Y2
+	VMASKMOVPS   (CX)(BX*1), Y2, Y3
+	VMULPS       Y0, Y3, Y0
+	VORPS        lanes80000000<>+0(SB), Y0, Y0
+	VBROADCASTSS lanes42b20000<>+0(SB), Y3
+	VMINPS       Y0, Y3, Y3
+	VBROADCASTSS lanesc2d00000<>+0(SB), Y0
+	VMAXPS       Y3, Y0, Y0
+	VMULPS       lanes3fb8aa3b<>+0(SB), Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y3, Y4
+	VMULPS       lanes3f318000<>+0(SB), Y4, Y5
+	VSUBPS       Y5, Y0, Y0
+	VMULPS       lanesb95e8083<>+0(SB), Y4, Y4
+	VSUBPS       Y4, Y0, Y0
+	VBROADCASTSS lanes394f815f<>+0(SB), Y4
+	VMULPS       Y0, Y4, Y4
+	VADDPS       lanes3ab6ca35<>+0(SB), Y4, Y4
+	VMULPS       Y0, Y4, Y4
+	VADDPS       lanes3c088940<>+0(SB), Y4, Y4
+	VMULPS       Y0, Y4, Y4
+	VADDPS       lanes3d2aaa43<>+0(SB), Y4, Y4
+	VMULPS       Y0, Y4, Y4
+	VADDPS       lanes3e2aaaaa<>+0(SB), Y4, Y4
+	VMULPS       Y0, Y4, Y4
+	VADDPS       lanes3f000000<>+0(SB), Y4, Y4
+	VMULPS       Y0, Y0, Y5
+	VMULPS       Y4, Y5, Y4
+	VADDPS       Y0, Y4, Y0
+	VADDPS       lanes3f800000<>+0(SB), Y0, Y0
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPADDD       lanes0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y0, Y0
+	VPADDD       lanes0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VADDPS       lanes3f800000<>+0(SB), Y0, Y3
+	VMASKMOVPS   (AX)(BX*1), Y2, Y4
+	VMULPS       Y1, Y0, Y0
+	VMULPS       Y3, Y3, Y1
+	VDIVPS       Y1, Y0, Y0
+	VADDPS       Y0, Y4, Y0
+	VMASKMOVPS   Y0, Y2, (AX)(BX*1)
+
+at108:
+	VZEROUPPER
+	RET
+
+DATA lanes80000000<>+0(SB)/4, $0x80000000
+DATA lanes80000000<>+4(SB)/4, $0x80000000
+DATA lanes80000000<>+8(SB)/4, $0x80000000
+DATA lanes80000000<>+12(SB)/4, $0x80000000
+DATA lanes80000000<>+16(SB)/4, $0x80000000
+DATA lanes80000000<>+20(SB)/4, $0x80000000
+DATA lanes80000000<>+24(SB)/4, $0x80000000
+DATA lanes80000000<>+28(SB)/4, $0x80000000
+GLOBL lanes80000000<>(SB), RODATA|NOPTR, $32
+
+DATA lanes42b20000<>+0(SB)/4, $0x42b20000
+DATA lanes42b20000<>+4(SB)/4, $0x42b20000
+DATA lanes42b20000<>+8(SB)/4, $0x42b20000
+DATA lanes42b20000<>+12(SB)/4, $0x42b20000
+DATA lanes42b20000<>+16(SB)/4, $0x42b20000
+DATA lanes42b20000<>+20(SB)/4, $0x42b20000
+DATA lanes42b20000<>+24(SB)/4, $0x42b20000
+DATA lanes42b20000<>+28(SB)/4, $0x42b20000
+GLOBL lanes42b20000<>(SB), RODATA|NOPTR, $32
+
+DATA lanesc2d00000<>+0(SB)/4, $0xc2d00000
+DATA lanesc2d00000<>+4(SB)/4, $0xc2d00000
+DATA lanesc2d00000<>+8(SB)/4, $0xc2d00000
+DATA lanesc2d00000<>+12(SB)/4, $0xc2d00000
+DATA lanesc2d00000<>+16(SB)/4, $0xc2d00000
+DATA lanesc2d00000<>+20(SB)/4, $0xc2d00000
+DATA lanesc2d00000<>+24(SB)/4, $0xc2d00000
+DATA lanesc2d00000<>+28(SB)/4, $0xc2d00000
+GLOBL lanesc2d00000<>(SB), RODATA|NOPTR, $32
+
+DATA lanes3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA lanes3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA lanes3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA lanes3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA lanes3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA lanes3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA lanes3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA lanes3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+GLOBL lanes3fb8aa3b<>(SB), RODATA|NOPTR, $32
+
+DATA lanes3f318000<>+0(SB)/4, $0x3f318000
+DATA lanes3f318000<>+4(SB)/4, $0x3f318000
+DATA lanes3f318000<>+8(SB)/4, $0x3f318000
+DATA lanes3f318000<>+12(SB)/4, $0x3f318000
+DATA lanes3f318000<>+16(SB)/4, $0x3f318000
+DATA lanes3f318000<>+20(SB)/4, $0x3f318000
+DATA lanes3f318000<>+24(SB)/4, $0x3f318000
+DATA lanes3f318000<>+28(SB)/4, $0x3f318000
+GLOBL lanes3f318000<>(SB), RODATA|NOPTR, $32
+
+DATA lanesb95e8083<>+0(SB)/4, $0xb95e8083
+DATA lanesb95e8083<>+4(SB)/4, $0xb95e8083
+DATA lanesb95e8083<>+8(SB)/4, $0xb95e8083
+DATA lanesb95e8083<>+12(SB)/4, $0xb95e8083
+DATA lanesb95e8083<>+16(SB)/4, $0xb95e8083
+DATA lanesb95e8083<>+20(SB)/4, $0xb95e8083
+DATA lanesb95e8083<>+24(SB)/4, $0xb95e8083
+DATA lanesb95e8083<>+28(SB)/4, $0xb95e8083
+GLOBL lanesb95e8083<>(SB), RODATA|NOPTR, $32
+
+DATA lanes394f815f<>+0(SB)/4, $0x394f815f
+DATA lanes394f815f<>+4(SB)/4, $0x394f815f
+DATA lanes394f815f<>+8(SB)/4, $0x394f815f
+DATA lanes394f815f<>+12(SB)/4, $0x394f815f
+DATA lanes394f815f<>+16(SB)/4, $0x394f815f
+DATA lanes394f815f<>+20(SB)/4, $0x394f815f
+DATA lanes394f815f<>+24(SB)/4, $0x394f815f
+DATA lanes394f815f<>+28(SB)/4, $0x394f815f
+GLOBL lanes394f815f<>(SB), RODATA|NOPTR, $32
+
+DATA lanes3ab6ca35<>+0(SB)/4, $0x3ab6ca35
+DATA lanes3ab6ca35<>+4(SB)/4, $0x3ab6ca35
+DATA lanes3ab6ca35<>+8(SB)/4, $0x3ab6ca35
+DATA lanes3ab6ca35<>+12(SB)/4, $0x3ab6ca35
+DATA lanes3ab6ca35<>+16(SB)/4, $0x3ab6ca35
+DATA lanes3ab6ca35<>+20(SB)/4, $0x3ab6ca35
+DATA lanes3ab6ca35<>+24(SB)/4, $0x3ab6ca35
+DATA lanes3ab6ca35<>+28(SB)/4, $0x3ab6ca35
+GLOBL lanes3ab6ca35<>(SB), RODATA|NOPTR, $32
+
+DATA lanes3c088940<>+0(SB)/4, $0x3c088940
+DATA lanes3c088940<>+4(SB)/4, $0x3c088940
+DATA lanes3c088940<>+8(SB)/4, $0x3c088940
+DATA lanes3c088940<>+12(SB)/4, $0x3c088940
+DATA lanes3c088940<>+16(SB)/4, $0x3c088940
+DATA lanes3c088940<>+20(SB)/4, $0x3c088940
+DATA lanes3c088940<>+24(SB)/4, $0x3c088940
+DATA lanes3c088940<>+28(SB)/4, $0x3c088940
+GLOBL lanes3c088940<>(SB), RODATA|NOPTR, $32
+
+DATA lanes3d2aaa43<>+0(SB)/4, $0x3d2aaa43
+DATA lanes3d2aaa43<>+4(SB)/4, $0x3d2aaa43
+DATA lanes3d2aaa43<>+8(SB)/4, $0x3d2aaa43
+DATA lanes3d2aaa43<>+12(SB)/4, $0x3d2aaa43
+DATA lanes3d2aaa43<>+16(SB)/4, $0x3d2aaa43
+DATA lanes3d2aaa43<>+20(SB)/4, $0x3d2aaa43
+DATA lanes3d2aaa43<>+24(SB)/4, $0x3d2aaa43
+DATA lanes3d2aaa43<>+28(SB)/4, $0x3d2aaa43
+GLOBL lanes3d2aaa43<>(SB), RODATA|NOPTR, $32
+
+DATA lanes3e2aaaaa<>+0(SB)/4, $0x3e2aaaaa
+DATA lanes3e2aaaaa<>+4(SB)/4, $0x3e2aaaaa
+DATA lanes3e2aaaaa<>+8(SB)/4, $0x3e2aaaaa
+DATA lanes3e2aaaaa<>+12(SB)/4, $0x3e2aaaaa
+DATA lanes3e2aaaaa<>+16(SB)/4, $0x3e2aaaaa
+DATA lanes3e2aaaaa<>+20(SB)/4, $0x3e2aaaaa
+DATA lanes3e2aaaaa<>+24(SB)/4, $0x3e2aaaaa
+DATA lanes3e2aaaaa<>+28(SB)/4, $0x3e2aaaaa
+GLOBL lanes3e2aaaaa<>(SB), RODATA|NOPTR, $32
+
+DATA lanes3f000000<>+0(SB)/4, $0x3f000000
+DATA lanes3f000000<>+4(SB)/4, $0x3f000000
+DATA lanes3f000000<>+8(SB)/4, $0x3f000000
+DATA lanes3f000000<>+12(SB)/4, $0x3f000000
+DATA lanes3f000000<>+16(SB)/4, $0x3f000000
+DATA lanes3f000000<>+20(SB)/4, $0x3f000000
+DATA lanes3f000000<>+24(SB)/4, $0x3f000000
+DATA lanes3f000000<>+28(SB)/4, $0x3f000000
+GLOBL lanes3f000000<>(SB), RODATA|NOPTR, $32
+
+DATA lanes0000007f<>+0(SB)/4, $0x0000007f
+DATA lanes0000007f<>+4(SB)/4, $0x0000007f
+DATA lanes0000007f<>+8(SB)/4, $0x0000007f
+DATA lanes0000007f<>+12(SB)/4, $0x0000007f
+DATA lanes0000007f<>+16(SB)/4, $0x0000007f
+DATA lanes0000007f<>+20(SB)/4, $0x0000007f
+DATA lanes0000007f<>+24(SB)/4, $0x0000007f
+DATA lanes0000007f<>+28(SB)/4, $0x0000007f
+GLOBL lanes0000007f<>(SB), RODATA|NOPTR, $32
+
+// func vecAdam256(w *float32, m *float32, v *float32, grad *float32, step float32, inv float32, eps float32, decay float32, keep float32, b1 float32, b2 float32, n int)
 // Requires: AVX
-TEXT ·vecAdam(SB), NOSPLIT, $0-64
+TEXT ·vecAdam256(SB), NOSPLIT, $0-72
 	MOVQ         w+0(FP), AX
 	MOVQ         m+8(FP), CX
 	MOVQ         v+16(FP), DX
 	MOVQ         grad+24(FP), BX
-	MOVQ         n+56(FP), SI
+	MOVQ         n+64(FP), SI
 	VBROADCASTSS step+32(FP), Y0
 	VBROADCASTSS inv+36(FP), Y1
 	VBROADCASTSS eps+40(FP), Y2
 	VBROADCASTSS decay+44(FP), Y3
-	VBROADCASTSS b1+48(FP), Y4
-	VBROADCASTSS b2+52(FP), Y5
+	VBROADCASTSS keep+48(FP), Y4
+	VBROADCASTSS b1+52(FP), Y5
+	VBROADCASTSS b2+56(FP), Y6
 	XORQ         DI, DI
 	SHLQ         $0x02, SI
-	JE           done
+	SUBQ         $0x20, SI
+	JLT          at110
 
-loop:
-	VMOVUPS (AX)(DI*1), Y6
-	VMULPS  Y3, Y6, Y7
-	VADDPS  (BX)(DI*1), Y7, Y7
-	VMOVUPS (CX)(DI*1), Y8
-	VSUBPS  Y8, Y7, Y10
-	VMULPS  Y4, Y10, Y10
-	VADDPS  Y10, Y8, Y8
-	VMOVUPS Y8, (CX)(DI*1)
-	VMOVUPS (DX)(DI*1), Y9
-	VMULPS  Y7, Y7, Y10
-	VSUBPS  Y9, Y10, Y10
+at109:
+	VMOVUPS (AX)(DI*1), Y7
+	VMULPS  Y4, Y7, Y7
+	VMOVUPS (BX)(DI*1), Y8
+	VMULPS  Y3, Y7, Y9
+	VADDPS  Y9, Y8, Y8
+	VMOVUPS (CX)(DI*1), Y9
+	VSUBPS  Y9, Y8, Y10
 	VMULPS  Y5, Y10, Y10
 	VADDPS  Y10, Y9, Y9
-	VMOVUPS Y9, (DX)(DI*1)
-	VSQRTPS Y9, Y9
-	VMULPS  Y1, Y9, Y9
-	VADDPS  Y2, Y9, Y9
-	VMULPS  Y0, Y8, Y8
-	VDIVPS  Y9, Y8, Y8
-	VSUBPS  Y8, Y6, Y6
-	VMOVUPS Y6, (AX)(DI*1)
+	VMOVUPS Y9, (CX)(DI*1)
+	VMOVUPS (DX)(DI*1), Y10
+	VMULPS  Y8, Y8, Y8
+	VSUBPS  Y10, Y8, Y8
+	VMULPS  Y6, Y8, Y8
+	VADDPS  Y8, Y10, Y8
+	VMOVUPS Y8, (DX)(DI*1)
+	VMULPS  Y0, Y9, Y9
+	VSQRTPS Y8, Y8
+	VMULPS  Y1, Y8, Y8
+	VADDPS  Y2, Y8, Y8
+	VDIVPS  Y8, Y9, Y8
+	VSUBPS  Y8, Y7, Y7
+	VMOVUPS Y7, (AX)(DI*1)
 	ADDQ    $0x20, DI
 	CMPQ    DI, SI
-	JLT     loop
+	JLE     at109
 
-done:
+at110:
+	ADDQ       $0x20, SI
+	SUBQ       DI, SI
+	JE         at111
+	SHRQ       $0x02, SI
+	LEAQ       firstLanes<>+0(SB), R8
+	NEGQ       SI
+	VMOVUPS    32(R8)(SI*4), Y7
+	VMASKMOVPS (AX)(DI*1), Y7, Y8
+	VMULPS     Y4, Y8, Y4
+	VMASKMOVPS (BX)(DI*1), Y7, Y8
+	VMULPS     Y3, Y4, Y3
+	VADDPS     Y3, Y8, Y3
+	VMASKMOVPS (CX)(DI*1), Y7, Y8
+	VSUBPS     Y8, Y3, Y9
+	VMULPS     Y5, Y9, Y5
+	VADDPS     Y5, Y8, Y5
+	VMASKMOVPS Y5, Y7, (CX)(DI*1)
+	VMASKMOVPS (DX)(DI*1), Y7, Y8
+	VMULPS     Y3, Y3, Y3
+	VSUBPS     Y8, Y3, Y3
+	VMULPS     Y6, Y3, Y3
+	VADDPS     Y3, Y8, Y3
+	VMASKMOVPS Y3, Y7, (DX)(DI*1)
+	VMULPS     Y0, Y5, Y0
+	VSQRTPS    Y3, Y3
+	VMULPS     Y1, Y3, Y1
+	VADDPS     Y2, Y1, Y1
+	VDIVPS     Y1, Y0, Y0
+	VSUBPS     Y0, Y4, Y0
+	VMASKMOVPS Y0, Y7, (AX)(DI*1)
+
+at111:
 	VZEROUPPER
 	RET
 
-// func vecAdaGrad(w *float32, s *float32, grad *float32, step float32, eps float32, n int)
+// func vecAdamRows256(w *float32, m *float32, v *float32, grad *float32, step float32, inv float32, eps float32, decay float32, keep float32, b1 float32, b2 float32, idx *int32, rows int, n int)
+// Requires: AVX, MMX+
+TEXT ·vecAdamRows256(SB), NOSPLIT, $0-88
+	MOVQ         w+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         v+16(FP), DX
+	VBROADCASTSS step+32(FP), Y0
+	VBROADCASTSS inv+36(FP), Y1
+	VBROADCASTSS eps+40(FP), Y2
+	VBROADCASTSS decay+44(FP), Y3
+	VBROADCASTSS keep+48(FP), Y4
+	VBROADCASTSS b1+52(FP), Y5
+	VBROADCASTSS b2+56(FP), Y6
+	MOVQ         grad+24(FP), BX
+	MOVQ         n+80(FP), SI
+	MOVQ         idx+64(FP), DI
+	MOVQ         rows+72(FP), R8
+	TESTQ        R8, R8
+	JE           at113
+
+at112:
+	CMPQ       R8, $0x08
+	JLE        at114
+	MOVLQSX    32(DI), R9
+	IMULQ      SI, R9
+	PREFETCHT0 (AX)(R9*4)
+	PREFETCHT0 (CX)(R9*4)
+	PREFETCHT0 (DX)(R9*4)
+
+at114:
+	MOVLQSX (DI), R9
+	IMULQ   SI, R9
+	SHLQ    $0x02, R9
+	ADDQ    R9, AX
+	ADDQ    R9, CX
+	ADDQ    R9, DX
+	XORQ    R10, R10
+	MOVQ    SI, R11
+	SHLQ    $0x02, R11
+	SUBQ    $0x20, R11
+	JLT     at116
+
+at115:
+	VMOVUPS (AX)(R10*1), Y7
+	VMULPS  Y4, Y7, Y7
+	VMOVUPS (BX)(R10*1), Y8
+	VMULPS  Y3, Y7, Y9
+	VADDPS  Y9, Y8, Y8
+	VMOVUPS (CX)(R10*1), Y9
+	VSUBPS  Y9, Y8, Y10
+	VMULPS  Y5, Y10, Y10
+	VADDPS  Y10, Y9, Y9
+	VMOVUPS Y9, (CX)(R10*1)
+	VMOVUPS (DX)(R10*1), Y10
+	VMULPS  Y8, Y8, Y8
+	VSUBPS  Y10, Y8, Y8
+	VMULPS  Y6, Y8, Y8
+	VADDPS  Y8, Y10, Y8
+	VMOVUPS Y8, (DX)(R10*1)
+	VMULPS  Y0, Y9, Y9
+	VSQRTPS Y8, Y8
+	VMULPS  Y1, Y8, Y8
+	VADDPS  Y2, Y8, Y8
+	VDIVPS  Y8, Y9, Y8
+	VSUBPS  Y8, Y7, Y7
+	VMOVUPS Y7, (AX)(R10*1)
+	ADDQ    $0x20, R10
+	CMPQ    R10, R11
+	JLE     at115
+
+at116:
+	ADDQ       $0x20, R11
+	SUBQ       R10, R11
+	JE         at117
+	SHRQ       $0x02, R11
+	LEAQ       firstLanes<>+0(SB), R12
+	NEGQ       R11
+	VMOVUPS    32(R12)(R11*4), Y7
+	VMASKMOVPS (AX)(R10*1), Y7, Y8
+	VMULPS     Y4, Y8, Y8
+	VMASKMOVPS (BX)(R10*1), Y7, Y9
+	VMULPS     Y3, Y8, Y10
+	VADDPS     Y10, Y9, Y9
+	VMASKMOVPS (CX)(R10*1), Y7, Y10
+	VSUBPS     Y10, Y9, Y11
+	VMULPS     Y5, Y11, Y11
+	VADDPS     Y11, Y10, Y10
+	VMASKMOVPS Y10, Y7, (CX)(R10*1)
+	VMASKMOVPS (DX)(R10*1), Y7, Y11
+	VMULPS     Y9, Y9, Y9
+	VSUBPS     Y11, Y9, Y9
+	VMULPS     Y6, Y9, Y9
+	VADDPS     Y9, Y11, Y9
+	VMASKMOVPS Y9, Y7, (DX)(R10*1)
+	VMULPS     Y0, Y10, Y10
+	VSQRTPS    Y9, Y9
+	VMULPS     Y1, Y9, Y9
+	VADDPS     Y2, Y9, Y9
+	VDIVPS     Y9, Y10, Y9
+	VSUBPS     Y9, Y8, Y8
+	VMASKMOVPS Y8, Y7, (AX)(R10*1)
+
+at117:
+	SUBQ R9, AX
+	SUBQ R9, CX
+	SUBQ R9, DX
+	LEAQ (BX)(SI*4), BX
+	ADDQ $0x04, DI
+	DECQ R8
+	JNE  at112
+
+at113:
+	VZEROUPPER
+	RET
+
+// func vecAdaGrad256(w *float32, s *float32, grad *float32, step float32, eps float32, n int)
 // Requires: AVX
-TEXT ·vecAdaGrad(SB), NOSPLIT, $0-40
+TEXT ·vecAdaGrad256(SB), NOSPLIT, $0-40
 	MOVQ         w+0(FP), AX
 	MOVQ         s+8(FP), CX
 	MOVQ         grad+16(FP), DX
@@ -230,42 +1710,149 @@ TEXT ·vecAdaGrad(SB), NOSPLIT, $0-40
 	VBROADCASTSS eps+28(FP), Y1
 	XORQ         SI, SI
 	SHLQ         $0x02, BX
-	JE           done
+	SUBQ         $0x20, BX
+	JLT          at119
 
-loop:
-	VMOVUPS (AX)(SI*1), Y2
-	VMOVUPS (DX)(SI*1), Y3
-	VMULPS  Y3, Y3, Y4
-	VADDPS  (CX)(SI*1), Y4, Y4
-	VMOVUPS Y4, (CX)(SI*1)
-	VSQRTPS Y4, Y4
-	VADDPS  Y1, Y4, Y4
-	VMULPS  Y0, Y3, Y3
-	VDIVPS  Y4, Y3, Y3
-	VSUBPS  Y3, Y2, Y2
+at118:
+	VMOVUPS (DX)(SI*1), Y2
+	VMOVUPS (CX)(SI*1), Y3
+	VMULPS  Y2, Y2, Y4
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS Y3, (CX)(SI*1)
+	VMOVUPS (AX)(SI*1), Y4
+	VMULPS  Y0, Y2, Y2
+	VSQRTPS Y3, Y3
+	VADDPS  Y1, Y3, Y3
+	VDIVPS  Y3, Y2, Y2
+	VSUBPS  Y2, Y4, Y2
 	VMOVUPS Y2, (AX)(SI*1)
 	ADDQ    $0x20, SI
 	CMPQ    SI, BX
-	JLT     loop
+	JLE     at118
 
-done:
+at119:
+	ADDQ       $0x20, BX
+	SUBQ       SI, BX
+	JE         at120
+	SHRQ       $0x02, BX
+	LEAQ       firstLanes<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    32(DI)(BX*4), Y2
+	VMASKMOVPS (DX)(SI*1), Y2, Y3
+	VMASKMOVPS (CX)(SI*1), Y2, Y4
+	VMULPS     Y3, Y3, Y5
+	VADDPS     Y5, Y4, Y4
+	VMASKMOVPS Y4, Y2, (CX)(SI*1)
+	VMASKMOVPS (AX)(SI*1), Y2, Y5
+	VMULPS     Y0, Y3, Y0
+	VSQRTPS    Y4, Y3
+	VADDPS     Y1, Y3, Y1
+	VDIVPS     Y1, Y0, Y0
+	VSUBPS     Y0, Y5, Y0
+	VMASKMOVPS Y0, Y2, (AX)(SI*1)
+
+at120:
 	VZEROUPPER
 	RET
 
-// func vecAddRows(dst *float32, x *float32, rows int, rowBytes int, n int)
+// func vecAdaGradRows256(w *float32, s *float32, grad *float32, step float32, eps float32, idx *int32, rows int, n int)
+// Requires: AVX, MMX+
+TEXT ·vecAdaGradRows256(SB), NOSPLIT, $0-56
+	MOVQ         w+0(FP), AX
+	MOVQ         s+8(FP), CX
+	VBROADCASTSS step+24(FP), Y0
+	VBROADCASTSS eps+28(FP), Y1
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+48(FP), BX
+	MOVQ         idx+32(FP), SI
+	MOVQ         rows+40(FP), DI
+	TESTQ        DI, DI
+	JE           at122
+
+at121:
+	CMPQ       DI, $0x08
+	JLE        at123
+	MOVLQSX    32(SI), R8
+	IMULQ      BX, R8
+	PREFETCHT0 (AX)(R8*4)
+	PREFETCHT0 (CX)(R8*4)
+
+at123:
+	MOVLQSX (SI), R8
+	IMULQ   BX, R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, AX
+	ADDQ    R8, CX
+	XORQ    R9, R9
+	MOVQ    BX, R10
+	SHLQ    $0x02, R10
+	SUBQ    $0x20, R10
+	JLT     at125
+
+at124:
+	VMOVUPS (DX)(R9*1), Y2
+	VMOVUPS (CX)(R9*1), Y3
+	VMULPS  Y2, Y2, Y4
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS Y3, (CX)(R9*1)
+	VMOVUPS (AX)(R9*1), Y4
+	VMULPS  Y0, Y2, Y2
+	VSQRTPS Y3, Y3
+	VADDPS  Y1, Y3, Y3
+	VDIVPS  Y3, Y2, Y2
+	VSUBPS  Y2, Y4, Y2
+	VMOVUPS Y2, (AX)(R9*1)
+	ADDQ    $0x20, R9
+	CMPQ    R9, R10
+	JLE     at124
+
+at125:
+	ADDQ       $0x20, R10
+	SUBQ       R9, R10
+	JE         at126
+	SHRQ       $0x02, R10
+	LEAQ       firstLanes<>+0(SB), R11
+	NEGQ       R10
+	VMOVUPS    32(R11)(R10*4), Y2
+	VMASKMOVPS (DX)(R9*1), Y2, Y3
+	VMASKMOVPS (CX)(R9*1), Y2, Y4
+	VMULPS     Y3, Y3, Y5
+	VADDPS     Y5, Y4, Y4
+	VMASKMOVPS Y4, Y2, (CX)(R9*1)
+	VMASKMOVPS (AX)(R9*1), Y2, Y5
+	VMULPS     Y0, Y3, Y3
+	VSQRTPS    Y4, Y4
+	VADDPS     Y1, Y4, Y4
+	VDIVPS     Y4, Y3, Y3
+	VSUBPS     Y3, Y5, Y3
+	VMASKMOVPS Y3, Y2, (AX)(R9*1)
+
+at126:
+	SUBQ R8, AX
+	SUBQ R8, CX
+	LEAQ (DX)(BX*4), DX
+	ADDQ $0x04, SI
+	DECQ DI
+	JNE  at121
+
+at122:
+	VZEROUPPER
+	RET
+
+// func vecColumnSums256(dst *float32, x *float32, rows int, rowBytes int, n int)
 // Requires: AVX
-TEXT ·vecAddRows(SB), NOSPLIT, $0-40
+TEXT ·vecColumnSums256(SB), NOSPLIT, $0-40
 	MOVQ  dst+0(FP), AX
 	MOVQ  x+8(FP), CX
 	MOVQ  rows+16(FP), DX
 	MOVQ  rowBytes+24(FP), BX
 	MOVQ  n+32(FP), SI
 	TESTQ DX, DX
-	JE    done
+	JE    at127
 
-wide:
+at128:
 	CMPQ    SI, $0x20
-	JLT     widedone
+	JLT     at129
 	VMOVUPS (AX), Y0
 	VMOVUPS 32(AX), Y1
 	VMOVUPS 64(AX), Y2
@@ -273,73 +1860,1788 @@ wide:
 	MOVQ    CX, R8
 	MOVQ    DX, DI
 
-wideloop:
-	VADDPS  (R8), Y0, Y0
-	VADDPS  32(R8), Y1, Y1
-	VADDPS  64(R8), Y2, Y2
-	VADDPS  96(R8), Y3, Y3
+at130:
+	VMOVUPS (R8), Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(R8), Y4
+	VADDPS  Y4, Y1, Y1
+	VMOVUPS 64(R8), Y4
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS 96(R8), Y4
+	VADDPS  Y4, Y3, Y3
 	ADDQ    BX, R8
 	DECQ    DI
-	JNE     wideloop
+	JNE     at130
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, 64(AX)
 	VMOVUPS Y3, 96(AX)
-	ADDQ    $0x80, AX
-	ADDQ    $0x80, CX
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, SI
-	JMP     wide
+	JMP     at128
 
-widedone:
-one:
+at129:
+at131:
 	CMPQ    SI, $0x08
-	JLT     onedone
+	JLT     at132
 	VMOVUPS (AX), Y0
 	MOVQ    CX, R8
 	MOVQ    DX, DI
 
-oneloop:
-	VADDPS  (R8), Y0, Y0
+at133:
+	VMOVUPS (R8), Y1
+	VADDPS  Y1, Y0, Y0
 	ADDQ    BX, R8
 	DECQ    DI
-	JNE     oneloop
+	JNE     at133
 	VMOVUPS Y0, (AX)
-	ADDQ    $0x20, AX
-	ADDQ    $0x20, CX
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, SI
-	JMP     one
+	JMP     at131
 
-onedone:
-done:
+at132:
+	TESTQ      SI, SI
+	JE         at127
+	LEAQ       firstLanes<>+0(SB), DI
+	NEGQ       SI
+	VMOVUPS    32(DI)(SI*4), Y0
+	VMASKMOVPS (AX), Y0, Y1
+	MOVQ       DX, DX
+
+at134:
+	VMASKMOVPS (CX), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	ADDQ       BX, CX
+	DECQ       DX
+	JNE        at134
+	VMASKMOVPS Y1, Y0, (AX)
+
+at127:
 	VZEROUPPER
 	RET
 
-// func vecSumLanes(lanes *float32, x *float32, n int)
-// Requires: AVX
-TEXT ·vecSumLanes(SB), NOSPLIT, $0-24
-	MOVQ   lanes+0(FP), AX
-	MOVQ   x+8(FP), CX
-	MOVQ   n+16(FP), DX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	SHRQ   $0x05, DX
-	JE     done
+// func vecAdd512(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecAdd512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SHLQ $0x02, BX
+	SUBQ $0x40, BX
+	JLT  at136
 
-loop:
-	VADDPS (CX), Y0, Y0
-	VADDPS 32(CX), Y1, Y1
-	VADDPS 64(CX), Y2, Y2
-	VADDPS 96(CX), Y3, Y3
-	ADDQ   $0x80, CX
-	DECQ   DX
-	JNE    loop
+at135:
+	VMOVUPS (CX)(SI*1), Z0
+	VMOVUPS (DX)(SI*1), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(SI*1)
+	ADDQ    $0x40, SI
+	CMPQ    SI, BX
+	JLE     at135
 
-done:
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	VMOVUPS Y2, 64(AX)
-	VMOVUPS Y3, 96(AX)
+at136:
+	ADDQ      $0x40, BX
+	SUBQ      SI, BX
+	JE        at137
+	SHRQ      $0x02, BX
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*1), K1, Z0
+	VMOVUPS.Z (DX)(SI*1), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*1)
+
+at137:
+	VZEROUPPER
+	RET
+
+// func vecAddOne512(dst *float32, x *float32, one float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecAddOne512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Z0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x40, DX
+	JLT          at139
+
+at138:
+	VMOVUPS (CX)(BX*1), Z1
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    $0x40, BX
+	CMPQ    BX, DX
+	JLE     at138
+
+at139:
+	ADDQ      $0x40, DX
+	SUBQ      BX, DX
+	JE        at140
+	SHRQ      $0x02, DX
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*1), K1, Z1
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*1)
+
+at140:
+	VZEROUPPER
+	RET
+
+// func vecAddBy512(dst *float32, x *float32, one float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecAddBy512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Z0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x40, DX
+	JLT          at142
+
+at141:
+	VMOVUPS (CX)(BX*1), Z1
+	VADDPS  Z1, Z0, Z1
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    $0x40, BX
+	CMPQ    BX, DX
+	JLE     at141
+
+at142:
+	ADDQ      $0x40, DX
+	SUBQ      BX, DX
+	JE        at143
+	SHRQ      $0x02, DX
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*1), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*1)
+
+at143:
+	VZEROUPPER
+	RET
+
+// func vecAddRows512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecAddRows512(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at145
+
+at144:
+	XORQ DI, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
+	SUBQ $0x40, R8
+	JLT  at147
+
+at146:
+	VMOVUPS (CX)(DI*1), Z0
+	VMOVUPS (DX)(DI*1), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(DI*1)
+	ADDQ    $0x40, DI
+	CMPQ    DI, R8
+	JLE     at146
+
+at147:
+	ADDQ      $0x40, R8
+	SUBQ      DI, R8
+	JE        at148
+	SHRQ      $0x02, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (CX)(DI*1), K1, Z0
+	VMOVUPS.Z (DX)(DI*1), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*1)
+
+at148:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at144
+
+at145:
+	VZEROUPPER
+	RET
+
+// func vecAddColumns512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecAddColumns512(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at150
+
+at149:
+	VBROADCASTSS (DX), Z0
+	XORQ         DI, DI
+	MOVQ         BX, R8
+	SHLQ         $0x02, R8
+	SUBQ         $0x40, R8
+	JLT          at152
+
+at151:
+	VMOVUPS (CX)(DI*1), Z1
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(DI*1)
+	ADDQ    $0x40, DI
+	CMPQ    DI, R8
+	JLE     at151
+
+at152:
+	ADDQ      $0x40, R8
+	SUBQ      DI, R8
+	JE        at153
+	SHRQ      $0x02, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (CX)(DI*1), K1, Z1
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*1)
+
+at153:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at149
+
+at150:
+	VZEROUPPER
+	RET
+
+// func vecSub512(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecSub512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SHLQ $0x02, BX
+	SUBQ $0x40, BX
+	JLT  at155
+
+at154:
+	VMOVUPS (CX)(SI*1), Z0
+	VMOVUPS (DX)(SI*1), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(SI*1)
+	ADDQ    $0x40, SI
+	CMPQ    SI, BX
+	JLE     at154
+
+at155:
+	ADDQ      $0x40, BX
+	SUBQ      SI, BX
+	JE        at156
+	SHRQ      $0x02, BX
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*1), K1, Z0
+	VMOVUPS.Z (DX)(SI*1), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*1)
+
+at156:
+	VZEROUPPER
+	RET
+
+// func vecSubOne512(dst *float32, x *float32, one float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecSubOne512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Z0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x40, DX
+	JLT          at158
+
+at157:
+	VMOVUPS (CX)(BX*1), Z1
+	VSUBPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    $0x40, BX
+	CMPQ    BX, DX
+	JLE     at157
+
+at158:
+	ADDQ      $0x40, DX
+	SUBQ      BX, DX
+	JE        at159
+	SHRQ      $0x02, DX
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*1), K1, Z1
+	VSUBPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*1)
+
+at159:
+	VZEROUPPER
+	RET
+
+// func vecSubBy512(dst *float32, x *float32, one float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecSubBy512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Z0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x40, DX
+	JLT          at161
+
+at160:
+	VMOVUPS (CX)(BX*1), Z1
+	VSUBPS  Z1, Z0, Z1
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    $0x40, BX
+	CMPQ    BX, DX
+	JLE     at160
+
+at161:
+	ADDQ      $0x40, DX
+	SUBQ      BX, DX
+	JE        at162
+	SHRQ      $0x02, DX
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*1), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*1)
+
+at162:
+	VZEROUPPER
+	RET
+
+// func vecSubRows512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecSubRows512(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at164
+
+at163:
+	XORQ DI, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
+	SUBQ $0x40, R8
+	JLT  at166
+
+at165:
+	VMOVUPS (CX)(DI*1), Z0
+	VMOVUPS (DX)(DI*1), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(DI*1)
+	ADDQ    $0x40, DI
+	CMPQ    DI, R8
+	JLE     at165
+
+at166:
+	ADDQ      $0x40, R8
+	SUBQ      DI, R8
+	JE        at167
+	SHRQ      $0x02, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (CX)(DI*1), K1, Z0
+	VMOVUPS.Z (DX)(DI*1), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*1)
+
+at167:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at163
+
+at164:
+	VZEROUPPER
+	RET
+
+// func vecSubColumns512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecSubColumns512(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at169
+
+at168:
+	VBROADCASTSS (DX), Z0
+	XORQ         DI, DI
+	MOVQ         BX, R8
+	SHLQ         $0x02, R8
+	SUBQ         $0x40, R8
+	JLT          at171
+
+at170:
+	VMOVUPS (CX)(DI*1), Z1
+	VSUBPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(DI*1)
+	ADDQ    $0x40, DI
+	CMPQ    DI, R8
+	JLE     at170
+
+at171:
+	ADDQ      $0x40, R8
+	SUBQ      DI, R8
+	JE        at172
+	SHRQ      $0x02, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (CX)(DI*1), K1, Z1
+	VSUBPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*1)
+
+at172:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at168
+
+at169:
+	VZEROUPPER
+	RET
+
+// func vecMul512(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecMul512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SHLQ $0x02, BX
+	SUBQ $0x40, BX
+	JLT  at174
+
+at173:
+	VMOVUPS (CX)(SI*1), Z0
+	VMOVUPS (DX)(SI*1), Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(SI*1)
+	ADDQ    $0x40, SI
+	CMPQ    SI, BX
+	JLE     at173
+
+at174:
+	ADDQ      $0x40, BX
+	SUBQ      SI, BX
+	JE        at175
+	SHRQ      $0x02, BX
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*1), K1, Z0
+	VMOVUPS.Z (DX)(SI*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*1)
+
+at175:
+	VZEROUPPER
+	RET
+
+// func vecMulOne512(dst *float32, x *float32, one float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecMulOne512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Z0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x40, DX
+	JLT          at177
+
+at176:
+	VMOVUPS (CX)(BX*1), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    $0x40, BX
+	CMPQ    BX, DX
+	JLE     at176
+
+at177:
+	ADDQ      $0x40, DX
+	SUBQ      BX, DX
+	JE        at178
+	SHRQ      $0x02, DX
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*1), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*1)
+
+at178:
+	VZEROUPPER
+	RET
+
+// func vecMulBy512(dst *float32, x *float32, one float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecMulBy512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Z0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x40, DX
+	JLT          at180
+
+at179:
+	VMOVUPS (CX)(BX*1), Z1
+	VMULPS  Z1, Z0, Z1
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    $0x40, BX
+	CMPQ    BX, DX
+	JLE     at179
+
+at180:
+	ADDQ      $0x40, DX
+	SUBQ      BX, DX
+	JE        at181
+	SHRQ      $0x02, DX
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*1)
+
+at181:
+	VZEROUPPER
+	RET
+
+// func vecMulRows512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecMulRows512(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at183
+
+at182:
+	XORQ DI, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
+	SUBQ $0x40, R8
+	JLT  at185
+
+at184:
+	VMOVUPS (CX)(DI*1), Z0
+	VMOVUPS (DX)(DI*1), Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(DI*1)
+	ADDQ    $0x40, DI
+	CMPQ    DI, R8
+	JLE     at184
+
+at185:
+	ADDQ      $0x40, R8
+	SUBQ      DI, R8
+	JE        at186
+	SHRQ      $0x02, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (CX)(DI*1), K1, Z0
+	VMOVUPS.Z (DX)(DI*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*1)
+
+at186:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at182
+
+at183:
+	VZEROUPPER
+	RET
+
+// func vecMulColumns512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecMulColumns512(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at188
+
+at187:
+	VBROADCASTSS (DX), Z0
+	XORQ         DI, DI
+	MOVQ         BX, R8
+	SHLQ         $0x02, R8
+	SUBQ         $0x40, R8
+	JLT          at190
+
+at189:
+	VMOVUPS (CX)(DI*1), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(DI*1)
+	ADDQ    $0x40, DI
+	CMPQ    DI, R8
+	JLE     at189
+
+at190:
+	ADDQ      $0x40, R8
+	SUBQ      DI, R8
+	JE        at191
+	SHRQ      $0x02, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (CX)(DI*1), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*1)
+
+at191:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at187
+
+at188:
+	VZEROUPPER
+	RET
+
+// func vecDiv512(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecDiv512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SHLQ $0x02, BX
+	SUBQ $0x40, BX
+	JLT  at193
+
+at192:
+	VMOVUPS (CX)(SI*1), Z0
+	VMOVUPS (DX)(SI*1), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(SI*1)
+	ADDQ    $0x40, SI
+	CMPQ    SI, BX
+	JLE     at192
+
+at193:
+	ADDQ      $0x40, BX
+	SUBQ      SI, BX
+	JE        at194
+	SHRQ      $0x02, BX
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*1), K1, Z0
+	VMOVUPS.Z (DX)(SI*1), K1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*1)
+
+at194:
+	VZEROUPPER
+	RET
+
+// func vecDivOne512(dst *float32, x *float32, one float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecDivOne512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Z0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x40, DX
+	JLT          at196
+
+at195:
+	VMOVUPS (CX)(BX*1), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    $0x40, BX
+	CMPQ    BX, DX
+	JLE     at195
+
+at196:
+	ADDQ      $0x40, DX
+	SUBQ      BX, DX
+	JE        at197
+	SHRQ      $0x02, DX
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*1), K1, Z1
+	VDIVPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*1)
+
+at197:
+	VZEROUPPER
+	RET
+
+// func vecDivBy512(dst *float32, x *float32, one float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecDivBy512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS one+16(FP), Z0
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x40, DX
+	JLT          at199
+
+at198:
+	VMOVUPS (CX)(BX*1), Z1
+	VDIVPS  Z1, Z0, Z1
+	VMOVUPS Z1, (AX)(BX*1)
+	ADDQ    $0x40, BX
+	CMPQ    BX, DX
+	JLE     at198
+
+at199:
+	ADDQ      $0x40, DX
+	SUBQ      BX, DX
+	JE        at200
+	SHRQ      $0x02, DX
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*1), K1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*1)
+
+at200:
+	VZEROUPPER
+	RET
+
+// func vecDivRows512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecDivRows512(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at202
+
+at201:
+	XORQ DI, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
+	SUBQ $0x40, R8
+	JLT  at204
+
+at203:
+	VMOVUPS (CX)(DI*1), Z0
+	VMOVUPS (DX)(DI*1), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(DI*1)
+	ADDQ    $0x40, DI
+	CMPQ    DI, R8
+	JLE     at203
+
+at204:
+	ADDQ      $0x40, R8
+	SUBQ      DI, R8
+	JE        at205
+	SHRQ      $0x02, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (CX)(DI*1), K1, Z0
+	VMOVUPS.Z (DX)(DI*1), K1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*1)
+
+at205:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at201
+
+at202:
+	VZEROUPPER
+	RET
+
+// func vecDivColumns512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecDivColumns512(SB), NOSPLIT, $0-56
+	MOVQ  dst+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  b+16(FP), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  rows+24(FP), SI
+	TESTQ SI, SI
+	JE    at207
+
+at206:
+	VBROADCASTSS (DX), Z0
+	XORQ         DI, DI
+	MOVQ         BX, R8
+	SHLQ         $0x02, R8
+	SUBQ         $0x40, R8
+	JLT          at209
+
+at208:
+	VMOVUPS (CX)(DI*1), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(DI*1)
+	ADDQ    $0x40, DI
+	CMPQ    DI, R8
+	JLE     at208
+
+at209:
+	ADDQ      $0x40, R8
+	SUBQ      DI, R8
+	JE        at210
+	SHRQ      $0x02, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (CX)(DI*1), K1, Z1
+	VDIVPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*1)
+
+at210:
+	ADDQ aStep+32(FP), CX
+	ADDQ bStep+40(FP), DX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at206
+
+at207:
+	VZEROUPPER
+	RET
+
+// func vecReluGrad512(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecReluGrad512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SHLQ $0x02, BX
+	SUBQ $0x40, BX
+	JLT  at212
+
+at211:
+	VMOVUPS     (CX)(SI*1), Z0
+	VMOVUPS     (DX)(SI*1), Z1
+	VCMPPS.BCST $0x1e, lanes00000000<>+0(SB), Z1, K1
+	VMOVUPS.Z   Z0, K1, Z0
+	VMOVUPS     Z0, (AX)(SI*1)
+	ADDQ        $0x40, SI
+	CMPQ        SI, BX
+	JLE         at211
+
+at212:
+	ADDQ        $0x40, BX
+	SUBQ        SI, BX
+	JE          at213
+	SHRQ        $0x02, BX
+	MOVQ        $-1, DI
+	BZHIQ       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (CX)(SI*1), K1, Z0
+	VMOVUPS.Z   (DX)(SI*1), K1, Z1
+	VCMPPS.BCST $0x1e, lanes00000000<>+0(SB), Z1, K2
+	VMOVUPS.Z   Z0, K2, Z0
+	VMOVUPS     Z0, K1, (AX)(SI*1)
+
+at213:
+	VZEROUPPER
+	RET
+
+// func vecSigmoidGrad512(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecSigmoidGrad512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SHLQ $0x02, BX
+	SUBQ $0x40, BX
+	JLT  at215
+
+at214:
+	VMOVUPS      (CX)(SI*1), Z0
+	VMOVUPS      (DX)(SI*1), Z1
+	VMULPS       Z1, Z0, Z0
+	VBROADCASTSS lanes3f800000<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, (AX)(SI*1)
+	ADDQ         $0x40, SI
+	CMPQ         SI, BX
+	JLE          at214
+
+at215:
+	ADDQ         $0x40, BX
+	SUBQ         SI, BX
+	JE           at216
+	SHRQ         $0x02, BX
+	MOVQ         $-1, DI
+	BZHIQ        BX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
+	VMOVUPS.Z    (DX)(SI*1), K1, Z1
+	VMULPS       Z1, Z0, Z0
+	VBROADCASTSS lanes3f800000<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, K1, (AX)(SI*1)
+
+at216:
+	VZEROUPPER
+	RET
+
+// func vecTanhGrad512(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecTanhGrad512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SHLQ $0x02, BX
+	SUBQ $0x40, BX
+	JLT  at218
+
+at217:
+	VMOVUPS      (CX)(SI*1), Z0
+	VMOVUPS      (DX)(SI*1), Z1
+	VBROADCASTSS lanes3f800000<>+0(SB), Z2
+	VMULPS       Z1, Z1, Z1
+	VSUBPS       Z1, Z2, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, (AX)(SI*1)
+	ADDQ         $0x40, SI
+	CMPQ         SI, BX
+	JLE          at217
+
+at218:
+	ADDQ         $0x40, BX
+	SUBQ         SI, BX
+	JE           at219
+	SHRQ         $0x02, BX
+	MOVQ         $-1, DI
+	BZHIQ        BX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*1), K1, Z0
+	VMOVUPS.Z    (DX)(SI*1), K1, Z1
+	VBROADCASTSS lanes3f800000<>+0(SB), Z2
+	VMULPS       Z1, Z1, Z1
+	VSUBPS       Z1, Z2, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, K1, (AX)(SI*1)
+
+at219:
+	VZEROUPPER
+	RET
+
+// func vecRelu512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecRelu512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x40, DX
+	JLT  at221
+
+at220:
+	VMOVUPS      (CX)(BX*1), Z0
+	VBROADCASTSS lanes00000000<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z1
+	VMOVUPS      Z1, (AX)(BX*1)
+	ADDQ         $0x40, BX
+	CMPQ         BX, DX
+	JLE          at220
+
+at221:
+	ADDQ         $0x40, DX
+	SUBQ         BX, DX
+	JE           at222
+	SHRQ         $0x02, DX
+	MOVQ         $-1, SI
+	BZHIQ        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*1), K1, Z0
+	VBROADCASTSS lanes00000000<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z1
+	VMOVUPS      Z1, K1, (AX)(BX*1)
+
+at222:
+	VZEROUPPER
+	RET
+
+// func vecSquare512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecSquare512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x40, DX
+	JLT  at224
+
+at223:
+	VMOVUPS (CX)(BX*1), Z0
+	VMULPS  Z0, Z0, Z0
+	VMOVUPS Z0, (AX)(BX*1)
+	ADDQ    $0x40, BX
+	CMPQ    BX, DX
+	JLE     at223
+
+at224:
+	ADDQ      $0x40, DX
+	SUBQ      BX, DX
+	JE        at225
+	SHRQ      $0x02, DX
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*1), K1, Z0
+	VMULPS    Z0, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*1)
+
+at225:
+	VZEROUPPER
+	RET
+
+// func vecAbs512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·vecAbs512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x40, DX
+	JLT  at227
+
+at226:
+	VMOVUPS     (CX)(BX*1), Z0
+	VANDPS.BCST lanes7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, (AX)(BX*1)
+	ADDQ        $0x40, BX
+	CMPQ        BX, DX
+	JLE         at226
+
+at227:
+	ADDQ        $0x40, DX
+	SUBQ        BX, DX
+	JE          at228
+	SHRQ        $0x02, DX
+	MOVQ        $-1, SI
+	BZHIQ       DX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (CX)(BX*1), K1, Z0
+	VANDPS.BCST lanes7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, K1, (AX)(BX*1)
+
+at228:
+	VZEROUPPER
+	RET
+
+// func vecSqrt512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecSqrt512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SHLQ $0x02, DX
+	SUBQ $0x40, DX
+	JLT  at230
+
+at229:
+	VMOVUPS (CX)(BX*1), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS Z0, (AX)(BX*1)
+	ADDQ    $0x40, BX
+	CMPQ    BX, DX
+	JLE     at229
+
+at230:
+	ADDQ      $0x40, DX
+	SUBQ      BX, DX
+	JE        at231
+	SHRQ      $0x02, DX
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*1), K1, Z0
+	VSQRTPS   Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*1)
+
+at231:
+	VZEROUPPER
+	RET
+
+// func vecAffine512(dst *float32, x *float32, p float32, q float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecAffine512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS p+16(FP), Z0
+	VBROADCASTSS q+20(FP), Z1
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x40, DX
+	JLT          at233
+
+at232:
+	VMOVUPS (CX)(BX*1), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VMOVUPS Z2, (AX)(BX*1)
+	ADDQ    $0x40, BX
+	CMPQ    BX, DX
+	JLE     at232
+
+at233:
+	ADDQ      $0x40, DX
+	SUBQ      BX, DX
+	JE        at234
+	SHRQ      $0x02, DX
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*1), K1, Z2
+	VMULPS    Z0, Z2, Z0
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*1)
+
+at234:
+	VZEROUPPER
+	RET
+
+// func vecCopyRows512(dst *float32, x *float32, rows int, xStep int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecCopyRows512(SB), NOSPLIT, $0-40
+	MOVQ  dst+0(FP), AX
+	MOVQ  x+8(FP), CX
+	MOVQ  xStep+24(FP), DX
+	MOVQ  n+32(FP), BX
+	MOVQ  rows+16(FP), SI
+	TESTQ SI, SI
+	JE    at236
+
+at235:
+	XORQ DI, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
+	SUBQ $0x40, R8
+	JLT  at238
+
+at237:
+	VMOVUPS (CX)(DI*1), Z0
+	VMOVUPS Z0, (AX)(DI*1)
+	ADDQ    $0x40, DI
+	CMPQ    DI, R8
+	JLE     at237
+
+at238:
+	ADDQ      $0x40, R8
+	SUBQ      DI, R8
+	JE        at239
+	SHRQ      $0x02, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (CX)(DI*1), K1, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*1)
+
+at239:
+	ADDQ DX, CX
+	LEAQ (AX)(BX*4), AX
+	DECQ SI
+	JNE  at235
+
+at236:
+	VZEROUPPER
+	RET
+
+// func vecAddSigmoidSlope512(dst *float32, x *float32, t float32, c float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·vecAddSigmoidSlope512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+24(FP), DX
+	VBROADCASTSS t+16(FP), Z0
+	VBROADCASTSS c+20(FP), Z1
+	XORQ         BX, BX
+	SHLQ         $0x02, DX
+	SUBQ         $0x40, DX
+	JLT          at241
+
+at240:
+	VMOVUPS      (CX)(BX*1), Z2
+	VMULPS       Z0, Z2, Z2
+	VORPS.BCST   lanes80000000<>+0(SB), Z2, Z2
+	VBROADCASTSS lanes42b20000<>+0(SB), Z3
+	VMINPS       Z2, Z3, Z3
+	VBROADCASTSS lanesc2d00000<>+0(SB), Z2
+	VMAXPS       Z3, Z2, Z2
+	VMULPS.BCST  lanes3fb8aa3b<>+0(SB), Z2, Z3
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMULPS.BCST  lanes3f318000<>+0(SB), Z3, Z4
+	VSUBPS       Z4, Z2, Z2
+	VMULPS.BCST  lanesb95e8083<>+0(SB), Z3, Z4
+	VSUBPS       Z4, Z2, Z2
+	VBROADCASTSS lanes394f815f<>+0(SB), Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS.BCST  lanes3ab6ca35<>+0(SB), Z4, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS.BCST  lanes3c088940<>+0(SB), Z4, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS.BCST  lanes3d2aaa43<>+0(SB), Z4, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS.BCST  lanes3e2aaaaa<>+0(SB), Z4, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS.BCST  lanes3f000000<>+0(SB), Z4, Z4
+	VMULPS       Z2, Z2, Z5
+	VMULPS       Z4, Z5, Z4
+	VADDPS       Z2, Z4, Z2
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z2, Z2
+	VSCALEFPS    Z3, Z2, Z2
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z2, Z3
+	VMOVUPS      (AX)(BX*1), Z4
+	VMULPS       Z1, Z2, Z2
+	VMULPS       Z3, Z3, Z3
+	VDIVPS       Z3, Z2, Z2
+	VADDPS       Z2, Z4, Z2
+	VMOVUPS      Z2, (AX)(BX*1)
+	ADDQ         $0x40, BX
+	CMPQ         BX, DX
+	JLE          at240
+
+at241:
+	ADDQ         $0x40, DX
+	SUBQ         BX, DX
+	JE           at242
+	SHRQ         $0x02, DX
+	MOVQ         $-1, SI
+	BZHIQ        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*1), K1, Z2
+	VMULPS       Z0, Z2, Z0
+	VORPS.BCST   lanes80000000<>+0(SB), Z0, Z0
+	VBROADCASTSS lanes42b20000<>+0(SB), Z2
+	VMINPS       Z0, Z2, Z2
+	VBROADCASTSS lanesc2d00000<>+0(SB), Z0
+	VMAXPS       Z2, Z0, Z0
+	VMULPS.BCST  lanes3fb8aa3b<>+0(SB), Z0, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMULPS.BCST  lanes3f318000<>+0(SB), Z2, Z3
+	VSUBPS       Z3, Z0, Z0
+	VMULPS.BCST  lanesb95e8083<>+0(SB), Z2, Z3
+	VSUBPS       Z3, Z0, Z0
+	VBROADCASTSS lanes394f815f<>+0(SB), Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS.BCST  lanes3ab6ca35<>+0(SB), Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS.BCST  lanes3c088940<>+0(SB), Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS.BCST  lanes3d2aaa43<>+0(SB), Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS.BCST  lanes3e2aaaaa<>+0(SB), Z3, Z3
+	VMULPS       Z0, Z3, Z3
+	VADDPS.BCST  lanes3f000000<>+0(SB), Z3, Z3
+	VMULPS       Z0, Z0, Z4
+	VMULPS       Z3, Z4, Z3
+	VADDPS       Z0, Z3, Z0
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z0, Z0
+	VSCALEFPS    Z2, Z0, Z0
+	VADDPS.BCST  lanes3f800000<>+0(SB), Z0, Z2
+	VMOVUPS.Z    (AX)(BX*1), K1, Z3
+	VMULPS       Z1, Z0, Z0
+	VMULPS       Z2, Z2, Z1
+	VDIVPS       Z1, Z0, Z0
+	VADDPS       Z0, Z3, Z0
+	VMOVUPS      Z0, K1, (AX)(BX*1)
+
+at242:
+	VZEROUPPER
+	RET
+
+// func vecAdam512(w *float32, m *float32, v *float32, grad *float32, step float32, inv float32, eps float32, decay float32, keep float32, b1 float32, b2 float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecAdam512(SB), NOSPLIT, $0-72
+	MOVQ         w+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         v+16(FP), DX
+	MOVQ         grad+24(FP), BX
+	MOVQ         n+64(FP), SI
+	VBROADCASTSS step+32(FP), Z0
+	VBROADCASTSS inv+36(FP), Z1
+	VBROADCASTSS eps+40(FP), Z2
+	VBROADCASTSS decay+44(FP), Z3
+	VBROADCASTSS keep+48(FP), Z4
+	VBROADCASTSS b1+52(FP), Z5
+	VBROADCASTSS b2+56(FP), Z6
+	XORQ         DI, DI
+	SHLQ         $0x02, SI
+	SUBQ         $0x40, SI
+	JLT          at244
+
+at243:
+	VMOVUPS (AX)(DI*1), Z7
+	VMULPS  Z4, Z7, Z7
+	VMOVUPS (BX)(DI*1), Z8
+	VMULPS  Z3, Z7, Z9
+	VADDPS  Z9, Z8, Z8
+	VMOVUPS (CX)(DI*1), Z9
+	VSUBPS  Z9, Z8, Z10
+	VMULPS  Z5, Z10, Z10
+	VADDPS  Z10, Z9, Z9
+	VMOVUPS Z9, (CX)(DI*1)
+	VMOVUPS (DX)(DI*1), Z10
+	VMULPS  Z8, Z8, Z8
+	VSUBPS  Z10, Z8, Z8
+	VMULPS  Z6, Z8, Z8
+	VADDPS  Z8, Z10, Z8
+	VMOVUPS Z8, (DX)(DI*1)
+	VMULPS  Z0, Z9, Z9
+	VSQRTPS Z8, Z8
+	VMULPS  Z1, Z8, Z8
+	VADDPS  Z2, Z8, Z8
+	VDIVPS  Z8, Z9, Z8
+	VSUBPS  Z8, Z7, Z7
+	VMOVUPS Z7, (AX)(DI*1)
+	ADDQ    $0x40, DI
+	CMPQ    DI, SI
+	JLE     at243
+
+at244:
+	ADDQ      $0x40, SI
+	SUBQ      DI, SI
+	JE        at245
+	SHRQ      $0x02, SI
+	MOVQ      $-1, R8
+	BZHIQ     SI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (AX)(DI*1), K1, Z7
+	VMULPS    Z4, Z7, Z4
+	VMOVUPS.Z (BX)(DI*1), K1, Z7
+	VMULPS    Z3, Z4, Z3
+	VADDPS    Z3, Z7, Z3
+	VMOVUPS.Z (CX)(DI*1), K1, Z7
+	VSUBPS    Z7, Z3, Z8
+	VMULPS    Z5, Z8, Z5
+	VADDPS    Z5, Z7, Z5
+	VMOVUPS   Z5, K1, (CX)(DI*1)
+	VMOVUPS.Z (DX)(DI*1), K1, Z7
+	VMULPS    Z3, Z3, Z3
+	VSUBPS    Z7, Z3, Z3
+	VMULPS    Z6, Z3, Z3
+	VADDPS    Z3, Z7, Z3
+	VMOVUPS   Z3, K1, (DX)(DI*1)
+	VMULPS    Z0, Z5, Z0
+	VSQRTPS   Z3, Z3
+	VMULPS    Z1, Z3, Z1
+	VADDPS    Z2, Z1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VSUBPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*1)
+
+at245:
+	VZEROUPPER
+	RET
+
+// func vecAdamRows512(w *float32, m *float32, v *float32, grad *float32, step float32, inv float32, eps float32, decay float32, keep float32, b1 float32, b2 float32, idx *int32, rows int, n int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·vecAdamRows512(SB), NOSPLIT, $0-88
+	MOVQ         w+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         v+16(FP), DX
+	VBROADCASTSS step+32(FP), Z0
+	VBROADCASTSS inv+36(FP), Z1
+	VBROADCASTSS eps+40(FP), Z2
+	VBROADCASTSS decay+44(FP), Z3
+	VBROADCASTSS keep+48(FP), Z4
+	VBROADCASTSS b1+52(FP), Z5
+	VBROADCASTSS b2+56(FP), Z6
+	MOVQ         grad+24(FP), BX
+	MOVQ         n+80(FP), SI
+	MOVQ         idx+64(FP), DI
+	MOVQ         rows+72(FP), R8
+	TESTQ        R8, R8
+	JE           at247
+
+at246:
+	CMPQ       R8, $0x08
+	JLE        at248
+	MOVLQSX    32(DI), R9
+	IMULQ      SI, R9
+	PREFETCHT0 (AX)(R9*4)
+	PREFETCHT0 (CX)(R9*4)
+	PREFETCHT0 (DX)(R9*4)
+
+at248:
+	MOVLQSX (DI), R9
+	IMULQ   SI, R9
+	SHLQ    $0x02, R9
+	ADDQ    R9, AX
+	ADDQ    R9, CX
+	ADDQ    R9, DX
+	XORQ    R10, R10
+	MOVQ    SI, R11
+	SHLQ    $0x02, R11
+	SUBQ    $0x40, R11
+	JLT     at250
+
+at249:
+	VMOVUPS (AX)(R10*1), Z7
+	VMULPS  Z4, Z7, Z7
+	VMOVUPS (BX)(R10*1), Z8
+	VMULPS  Z3, Z7, Z9
+	VADDPS  Z9, Z8, Z8
+	VMOVUPS (CX)(R10*1), Z9
+	VSUBPS  Z9, Z8, Z10
+	VMULPS  Z5, Z10, Z10
+	VADDPS  Z10, Z9, Z9
+	VMOVUPS Z9, (CX)(R10*1)
+	VMOVUPS (DX)(R10*1), Z10
+	VMULPS  Z8, Z8, Z8
+	VSUBPS  Z10, Z8, Z8
+	VMULPS  Z6, Z8, Z8
+	VADDPS  Z8, Z10, Z8
+	VMOVUPS Z8, (DX)(R10*1)
+	VMULPS  Z0, Z9, Z9
+	VSQRTPS Z8, Z8
+	VMULPS  Z1, Z8, Z8
+	VADDPS  Z2, Z8, Z8
+	VDIVPS  Z8, Z9, Z8
+	VSUBPS  Z8, Z7, Z7
+	VMOVUPS Z7, (AX)(R10*1)
+	ADDQ    $0x40, R10
+	CMPQ    R10, R11
+	JLE     at249
+
+at250:
+	ADDQ      $0x40, R11
+	SUBQ      R10, R11
+	JE        at251
+	SHRQ      $0x02, R11
+	MOVQ      $-1, R12
+	BZHIQ     R11, R12, R12
+	KMOVW     R12, K1
+	VMOVUPS.Z (AX)(R10*1), K1, Z7
+	VMULPS    Z4, Z7, Z7
+	VMOVUPS.Z (BX)(R10*1), K1, Z8
+	VMULPS    Z3, Z7, Z9
+	VADDPS    Z9, Z8, Z8
+	VMOVUPS.Z (CX)(R10*1), K1, Z9
+	VSUBPS    Z9, Z8, Z10
+	VMULPS    Z5, Z10, Z10
+	VADDPS    Z10, Z9, Z9
+	VMOVUPS   Z9, K1, (CX)(R10*1)
+	VMOVUPS.Z (DX)(R10*1), K1, Z10
+	VMULPS    Z8, Z8, Z8
+	VSUBPS    Z10, Z8, Z8
+	VMULPS    Z6, Z8, Z8
+	VADDPS    Z8, Z10, Z8
+	VMOVUPS   Z8, K1, (DX)(R10*1)
+	VMULPS    Z0, Z9, Z9
+	VSQRTPS   Z8, Z8
+	VMULPS    Z1, Z8, Z8
+	VADDPS    Z2, Z8, Z8
+	VDIVPS    Z8, Z9, Z8
+	VSUBPS    Z8, Z7, Z7
+	VMOVUPS   Z7, K1, (AX)(R10*1)
+
+at251:
+	SUBQ R9, AX
+	SUBQ R9, CX
+	SUBQ R9, DX
+	LEAQ (BX)(SI*4), BX
+	ADDQ $0x04, DI
+	DECQ R8
+	JNE  at246
+
+at247:
+	VZEROUPPER
+	RET
+
+// func vecAdaGrad512(w *float32, s *float32, grad *float32, step float32, eps float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecAdaGrad512(SB), NOSPLIT, $0-40
+	MOVQ         w+0(FP), AX
+	MOVQ         s+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+32(FP), BX
+	VBROADCASTSS step+24(FP), Z0
+	VBROADCASTSS eps+28(FP), Z1
+	XORQ         SI, SI
+	SHLQ         $0x02, BX
+	SUBQ         $0x40, BX
+	JLT          at253
+
+at252:
+	VMOVUPS (DX)(SI*1), Z2
+	VMOVUPS (CX)(SI*1), Z3
+	VMULPS  Z2, Z2, Z4
+	VADDPS  Z4, Z3, Z3
+	VMOVUPS Z3, (CX)(SI*1)
+	VMOVUPS (AX)(SI*1), Z4
+	VMULPS  Z0, Z2, Z2
+	VSQRTPS Z3, Z3
+	VADDPS  Z1, Z3, Z3
+	VDIVPS  Z3, Z2, Z2
+	VSUBPS  Z2, Z4, Z2
+	VMOVUPS Z2, (AX)(SI*1)
+	ADDQ    $0x40, SI
+	CMPQ    SI, BX
+	JLE     at252
+
+at253:
+	ADDQ      $0x40, BX
+	SUBQ      SI, BX
+	JE        at254
+	SHRQ      $0x02, BX
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (DX)(SI*1), K1, Z2
+	VMOVUPS.Z (CX)(SI*1), K1, Z3
+	VMULPS    Z2, Z2, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVUPS   Z3, K1, (CX)(SI*1)
+	VMOVUPS.Z (AX)(SI*1), K1, Z4
+	VMULPS    Z0, Z2, Z0
+	VSQRTPS   Z3, Z2
+	VADDPS    Z1, Z2, Z1
+	VDIVPS    Z1, Z0, Z0
+	VSUBPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*1)
+
+at254:
+	VZEROUPPER
+	RET
+
+// func vecAdaGradRows512(w *float32, s *float32, grad *float32, step float32, eps float32, idx *int32, rows int, n int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·vecAdaGradRows512(SB), NOSPLIT, $0-56
+	MOVQ         w+0(FP), AX
+	MOVQ         s+8(FP), CX
+	VBROADCASTSS step+24(FP), Z0
+	VBROADCASTSS eps+28(FP), Z1
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+48(FP), BX
+	MOVQ         idx+32(FP), SI
+	MOVQ         rows+40(FP), DI
+	TESTQ        DI, DI
+	JE           at256
+
+at255:
+	CMPQ       DI, $0x08
+	JLE        at257
+	MOVLQSX    32(SI), R8
+	IMULQ      BX, R8
+	PREFETCHT0 (AX)(R8*4)
+	PREFETCHT0 (CX)(R8*4)
+
+at257:
+	MOVLQSX (SI), R8
+	IMULQ   BX, R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, AX
+	ADDQ    R8, CX
+	XORQ    R9, R9
+	MOVQ    BX, R10
+	SHLQ    $0x02, R10
+	SUBQ    $0x40, R10
+	JLT     at259
+
+at258:
+	VMOVUPS (DX)(R9*1), Z2
+	VMOVUPS (CX)(R9*1), Z3
+	VMULPS  Z2, Z2, Z4
+	VADDPS  Z4, Z3, Z3
+	VMOVUPS Z3, (CX)(R9*1)
+	VMOVUPS (AX)(R9*1), Z4
+	VMULPS  Z0, Z2, Z2
+	VSQRTPS Z3, Z3
+	VADDPS  Z1, Z3, Z3
+	VDIVPS  Z3, Z2, Z2
+	VSUBPS  Z2, Z4, Z2
+	VMOVUPS Z2, (AX)(R9*1)
+	ADDQ    $0x40, R9
+	CMPQ    R9, R10
+	JLE     at258
+
+at259:
+	ADDQ      $0x40, R10
+	SUBQ      R9, R10
+	JE        at260
+	SHRQ      $0x02, R10
+	MOVQ      $-1, R11
+	BZHIQ     R10, R11, R11
+	KMOVW     R11, K1
+	VMOVUPS.Z (DX)(R9*1), K1, Z2
+	VMOVUPS.Z (CX)(R9*1), K1, Z3
+	VMULPS    Z2, Z2, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVUPS   Z3, K1, (CX)(R9*1)
+	VMOVUPS.Z (AX)(R9*1), K1, Z4
+	VMULPS    Z0, Z2, Z2
+	VSQRTPS   Z3, Z3
+	VADDPS    Z1, Z3, Z3
+	VDIVPS    Z3, Z2, Z2
+	VSUBPS    Z2, Z4, Z2
+	VMOVUPS   Z2, K1, (AX)(R9*1)
+
+at260:
+	SUBQ R8, AX
+	SUBQ R8, CX
+	LEAQ (DX)(BX*4), DX
+	ADDQ $0x04, SI
+	DECQ DI
+	JNE  at255
+
+at256:
+	VZEROUPPER
+	RET
+
+// func vecColumnSums512(dst *float32, x *float32, rows int, rowBytes int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecColumnSums512(SB), NOSPLIT, $0-40
+	MOVQ  dst+0(FP), AX
+	MOVQ  x+8(FP), CX
+	MOVQ  rows+16(FP), DX
+	MOVQ  rowBytes+24(FP), BX
+	MOVQ  n+32(FP), SI
+	TESTQ DX, DX
+	JE    at261
+
+at262:
+	CMPQ    SI, $0x40
+	JLT     at263
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	MOVQ    CX, R8
+	MOVQ    DX, DI
+
+at264:
+	VMOVUPS (R8), Z4
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS 64(R8), Z4
+	VADDPS  Z4, Z1, Z1
+	VMOVUPS 128(R8), Z4
+	VADDPS  Z4, Z2, Z2
+	VMOVUPS 192(R8), Z4
+	VADDPS  Z4, Z3, Z3
+	ADDQ    BX, R8
+	DECQ    DI
+	JNE     at264
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $0x00000100, AX
+	ADDQ    $0x00000100, CX
+	SUBQ    $0x40, SI
+	JMP     at262
+
+at263:
+at265:
+	CMPQ    SI, $0x10
+	JLT     at266
+	VMOVUPS (AX), Z0
+	MOVQ    CX, R8
+	MOVQ    DX, DI
+
+at267:
+	VMOVUPS (R8), Z1
+	VADDPS  Z1, Z0, Z0
+	ADDQ    BX, R8
+	DECQ    DI
+	JNE     at267
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x10, SI
+	JMP     at265
+
+at266:
+	TESTQ     SI, SI
+	JE        at261
+	MOVQ      $-1, DI
+	BZHIQ     SI, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      DX, DX
+
+at268:
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	ADDQ      BX, CX
+	DECQ      DX
+	JNE       at268
+	VMOVUPS   Z0, K1, (AX)
+
+at261:
 	VZEROUPPER
 	RET

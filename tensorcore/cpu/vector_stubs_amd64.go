@@ -4,57 +4,352 @@
 
 package cpu
 
-// vecAdd sets dst = a + b; n is a multiple of 8.
+// vecAdd256 sets dst = a + b.
 //
 //go:noescape
-func vecAdd(dst *float32, a *float32, b *float32, n int)
+func vecAdd256(dst *float32, a *float32, b *float32, n int)
 
-// vecSub sets dst = a - b; n is a multiple of 8.
+// vecAddOne256 sets dst = a + b for a single b.
 //
 //go:noescape
-func vecSub(dst *float32, a *float32, b *float32, n int)
+func vecAddOne256(dst *float32, x *float32, one float32, n int)
 
-// vecMul sets dst = a * b; n is a multiple of 8.
+// vecAddBy256 sets dst = a + b for a single a.
 //
 //go:noescape
-func vecMul(dst *float32, a *float32, b *float32, n int)
+func vecAddBy256(dst *float32, x *float32, one float32, n int)
 
-// vecDiv sets dst = a / b; n is a multiple of 8.
+// vecAddRows256 sets dst = a + b for rows of n elements; a row of a starts aStep bytes after the one before, of b bStep.
 //
 //go:noescape
-func vecDiv(dst *float32, a *float32, b *float32, n int)
+func vecAddRows256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
 
-// vecReluGrad sets dst = a where b > 0, else 0; n is a multiple of 8.
+// vecAddColumns256 sets dst = a + b for rows of n elements of a and one of b; a row of a starts aStep bytes after the one before, of b bStep.
 //
 //go:noescape
-func vecReluGrad(dst *float32, a *float32, b *float32, n int)
+func vecAddColumns256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
 
-// vecAffine sets dst = p*x + q; n is a multiple of 8.
+// vecSub256 sets dst = a - b.
 //
 //go:noescape
-func vecAffine(dst *float32, x *float32, p float32, q float32, n int)
+func vecSub256(dst *float32, a *float32, b *float32, n int)
 
-// vecRelu sets dst = max(x, 0); n is a multiple of 8.
+// vecSubOne256 sets dst = a - b for a single b.
 //
 //go:noescape
-func vecRelu(dst *float32, x *float32, n int)
+func vecSubOne256(dst *float32, x *float32, one float32, n int)
 
-// vecAdam is the step of Adam; n is a multiple of 8.
+// vecSubBy256 sets dst = a - b for a single a.
 //
 //go:noescape
-func vecAdam(w *float32, m *float32, v *float32, grad *float32, step float32, inv float32, eps float32, decay float32, b1 float32, b2 float32, n int)
+func vecSubBy256(dst *float32, x *float32, one float32, n int)
 
-// vecAdaGrad is the step of AdaGrad; n is a multiple of 8.
+// vecSubRows256 sets dst = a - b for rows of n elements; a row of a starts aStep bytes after the one before, of b bStep.
 //
 //go:noescape
-func vecAdaGrad(w *float32, s *float32, grad *float32, step float32, eps float32, n int)
+func vecSubRows256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
 
-// vecAddRows sets dst += the sum of rows in order; a row is n elements and starts rowBytes after the one before; n is a multiple of 8.
+// vecSubColumns256 sets dst = a - b for rows of n elements of a and one of b; a row of a starts aStep bytes after the one before, of b bStep.
 //
 //go:noescape
-func vecAddRows(dst *float32, x *float32, rows int, rowBytes int, n int)
+func vecSubColumns256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
 
-// vecSumLanes sets lanes[i] = sum of x[32*k+i] in order of k, for 32 lanes; n is a multiple of 32.
+// vecMul256 sets dst = a * b.
 //
 //go:noescape
-func vecSumLanes(lanes *float32, x *float32, n int)
+func vecMul256(dst *float32, a *float32, b *float32, n int)
+
+// vecMulOne256 sets dst = a * b for a single b.
+//
+//go:noescape
+func vecMulOne256(dst *float32, x *float32, one float32, n int)
+
+// vecMulBy256 sets dst = a * b for a single a.
+//
+//go:noescape
+func vecMulBy256(dst *float32, x *float32, one float32, n int)
+
+// vecMulRows256 sets dst = a * b for rows of n elements; a row of a starts aStep bytes after the one before, of b bStep.
+//
+//go:noescape
+func vecMulRows256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+
+// vecMulColumns256 sets dst = a * b for rows of n elements of a and one of b; a row of a starts aStep bytes after the one before, of b bStep.
+//
+//go:noescape
+func vecMulColumns256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+
+// vecDiv256 sets dst = a / b.
+//
+//go:noescape
+func vecDiv256(dst *float32, a *float32, b *float32, n int)
+
+// vecDivOne256 sets dst = a / b for a single b.
+//
+//go:noescape
+func vecDivOne256(dst *float32, x *float32, one float32, n int)
+
+// vecDivBy256 sets dst = a / b for a single a.
+//
+//go:noescape
+func vecDivBy256(dst *float32, x *float32, one float32, n int)
+
+// vecDivRows256 sets dst = a / b for rows of n elements; a row of a starts aStep bytes after the one before, of b bStep.
+//
+//go:noescape
+func vecDivRows256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+
+// vecDivColumns256 sets dst = a / b for rows of n elements of a and one of b; a row of a starts aStep bytes after the one before, of b bStep.
+//
+//go:noescape
+func vecDivColumns256(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+
+// vecReluGrad256 sets dst = a where b > 0, else 0.
+//
+//go:noescape
+func vecReluGrad256(dst *float32, a *float32, b *float32, n int)
+
+// vecSigmoidGrad256 sets dst = a b (1-b).
+//
+//go:noescape
+func vecSigmoidGrad256(dst *float32, a *float32, b *float32, n int)
+
+// vecTanhGrad256 sets dst = a (1-b b).
+//
+//go:noescape
+func vecTanhGrad256(dst *float32, a *float32, b *float32, n int)
+
+// vecRelu256 sets dst = max(x, 0).
+//
+//go:noescape
+func vecRelu256(dst *float32, x *float32, n int)
+
+// vecSquare256 sets dst = x x.
+//
+//go:noescape
+func vecSquare256(dst *float32, x *float32, n int)
+
+// vecAbs256 sets dst = |x|.
+//
+//go:noescape
+func vecAbs256(dst *float32, x *float32, n int)
+
+// vecSqrt256 sets dst = the square root of x.
+//
+//go:noescape
+func vecSqrt256(dst *float32, x *float32, n int)
+
+// vecAffine256 sets dst = p x + q.
+//
+//go:noescape
+func vecAffine256(dst *float32, x *float32, p float32, q float32, n int)
+
+// vecCopyRows256 copies rows of n elements; a row of x starts xStep bytes after the one before.
+//
+//go:noescape
+func vecCopyRows256(dst *float32, x *float32, rows int, xStep int, n int)
+
+// vecAddSigmoidSlope256 adds c h(1-h), h = 1/(1+e^-(t x)), to dst.
+//
+//go:noescape
+func vecAddSigmoidSlope256(dst *float32, x *float32, t float32, c float32, n int)
+
+// vecAdam256 is the step of Adam.
+//
+//go:noescape
+func vecAdam256(w *float32, m *float32, v *float32, grad *float32, step float32, inv float32, eps float32, decay float32, keep float32, b1 float32, b2 float32, n int)
+
+// vecAdamRows256 is the step of Adam for rows of n elements, by their numbers; grad holds theirs in order.
+//
+//go:noescape
+func vecAdamRows256(w *float32, m *float32, v *float32, grad *float32, step float32, inv float32, eps float32, decay float32, keep float32, b1 float32, b2 float32, idx *int32, rows int, n int)
+
+// vecAdaGrad256 is the step of AdaGrad.
+//
+//go:noescape
+func vecAdaGrad256(w *float32, s *float32, grad *float32, step float32, eps float32, n int)
+
+// vecAdaGradRows256 is the step of AdaGrad for rows of n elements, by their numbers; grad holds theirs in order.
+//
+//go:noescape
+func vecAdaGradRows256(w *float32, s *float32, grad *float32, step float32, eps float32, idx *int32, rows int, n int)
+
+// vecColumnSums256 sets dst += the sum of rows in order; a row is n elements and starts rowBytes after the one before.
+//
+//go:noescape
+func vecColumnSums256(dst *float32, x *float32, rows int, rowBytes int, n int)
+
+// vecAdd512 sets dst = a + b.
+//
+//go:noescape
+func vecAdd512(dst *float32, a *float32, b *float32, n int)
+
+// vecAddOne512 sets dst = a + b for a single b.
+//
+//go:noescape
+func vecAddOne512(dst *float32, x *float32, one float32, n int)
+
+// vecAddBy512 sets dst = a + b for a single a.
+//
+//go:noescape
+func vecAddBy512(dst *float32, x *float32, one float32, n int)
+
+// vecAddRows512 sets dst = a + b for rows of n elements; a row of a starts aStep bytes after the one before, of b bStep.
+//
+//go:noescape
+func vecAddRows512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+
+// vecAddColumns512 sets dst = a + b for rows of n elements of a and one of b; a row of a starts aStep bytes after the one before, of b bStep.
+//
+//go:noescape
+func vecAddColumns512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+
+// vecSub512 sets dst = a - b.
+//
+//go:noescape
+func vecSub512(dst *float32, a *float32, b *float32, n int)
+
+// vecSubOne512 sets dst = a - b for a single b.
+//
+//go:noescape
+func vecSubOne512(dst *float32, x *float32, one float32, n int)
+
+// vecSubBy512 sets dst = a - b for a single a.
+//
+//go:noescape
+func vecSubBy512(dst *float32, x *float32, one float32, n int)
+
+// vecSubRows512 sets dst = a - b for rows of n elements; a row of a starts aStep bytes after the one before, of b bStep.
+//
+//go:noescape
+func vecSubRows512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+
+// vecSubColumns512 sets dst = a - b for rows of n elements of a and one of b; a row of a starts aStep bytes after the one before, of b bStep.
+//
+//go:noescape
+func vecSubColumns512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+
+// vecMul512 sets dst = a * b.
+//
+//go:noescape
+func vecMul512(dst *float32, a *float32, b *float32, n int)
+
+// vecMulOne512 sets dst = a * b for a single b.
+//
+//go:noescape
+func vecMulOne512(dst *float32, x *float32, one float32, n int)
+
+// vecMulBy512 sets dst = a * b for a single a.
+//
+//go:noescape
+func vecMulBy512(dst *float32, x *float32, one float32, n int)
+
+// vecMulRows512 sets dst = a * b for rows of n elements; a row of a starts aStep bytes after the one before, of b bStep.
+//
+//go:noescape
+func vecMulRows512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+
+// vecMulColumns512 sets dst = a * b for rows of n elements of a and one of b; a row of a starts aStep bytes after the one before, of b bStep.
+//
+//go:noescape
+func vecMulColumns512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+
+// vecDiv512 sets dst = a / b.
+//
+//go:noescape
+func vecDiv512(dst *float32, a *float32, b *float32, n int)
+
+// vecDivOne512 sets dst = a / b for a single b.
+//
+//go:noescape
+func vecDivOne512(dst *float32, x *float32, one float32, n int)
+
+// vecDivBy512 sets dst = a / b for a single a.
+//
+//go:noescape
+func vecDivBy512(dst *float32, x *float32, one float32, n int)
+
+// vecDivRows512 sets dst = a / b for rows of n elements; a row of a starts aStep bytes after the one before, of b bStep.
+//
+//go:noescape
+func vecDivRows512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+
+// vecDivColumns512 sets dst = a / b for rows of n elements of a and one of b; a row of a starts aStep bytes after the one before, of b bStep.
+//
+//go:noescape
+func vecDivColumns512(dst *float32, a *float32, b *float32, rows int, aStep int, bStep int, n int)
+
+// vecReluGrad512 sets dst = a where b > 0, else 0.
+//
+//go:noescape
+func vecReluGrad512(dst *float32, a *float32, b *float32, n int)
+
+// vecSigmoidGrad512 sets dst = a b (1-b).
+//
+//go:noescape
+func vecSigmoidGrad512(dst *float32, a *float32, b *float32, n int)
+
+// vecTanhGrad512 sets dst = a (1-b b).
+//
+//go:noescape
+func vecTanhGrad512(dst *float32, a *float32, b *float32, n int)
+
+// vecRelu512 sets dst = max(x, 0).
+//
+//go:noescape
+func vecRelu512(dst *float32, x *float32, n int)
+
+// vecSquare512 sets dst = x x.
+//
+//go:noescape
+func vecSquare512(dst *float32, x *float32, n int)
+
+// vecAbs512 sets dst = |x|.
+//
+//go:noescape
+func vecAbs512(dst *float32, x *float32, n int)
+
+// vecSqrt512 sets dst = the square root of x.
+//
+//go:noescape
+func vecSqrt512(dst *float32, x *float32, n int)
+
+// vecAffine512 sets dst = p x + q.
+//
+//go:noescape
+func vecAffine512(dst *float32, x *float32, p float32, q float32, n int)
+
+// vecCopyRows512 copies rows of n elements; a row of x starts xStep bytes after the one before.
+//
+//go:noescape
+func vecCopyRows512(dst *float32, x *float32, rows int, xStep int, n int)
+
+// vecAddSigmoidSlope512 adds c h(1-h), h = 1/(1+e^-(t x)), to dst.
+//
+//go:noescape
+func vecAddSigmoidSlope512(dst *float32, x *float32, t float32, c float32, n int)
+
+// vecAdam512 is the step of Adam.
+//
+//go:noescape
+func vecAdam512(w *float32, m *float32, v *float32, grad *float32, step float32, inv float32, eps float32, decay float32, keep float32, b1 float32, b2 float32, n int)
+
+// vecAdamRows512 is the step of Adam for rows of n elements, by their numbers; grad holds theirs in order.
+//
+//go:noescape
+func vecAdamRows512(w *float32, m *float32, v *float32, grad *float32, step float32, inv float32, eps float32, decay float32, keep float32, b1 float32, b2 float32, idx *int32, rows int, n int)
+
+// vecAdaGrad512 is the step of AdaGrad.
+//
+//go:noescape
+func vecAdaGrad512(w *float32, s *float32, grad *float32, step float32, eps float32, n int)
+
+// vecAdaGradRows512 is the step of AdaGrad for rows of n elements, by their numbers; grad holds theirs in order.
+//
+//go:noescape
+func vecAdaGradRows512(w *float32, s *float32, grad *float32, step float32, eps float32, idx *int32, rows int, n int)
+
+// vecColumnSums512 sets dst += the sum of rows in order; a row is n elements and starts rowBytes after the one before.
+//
+//go:noescape
+func vecColumnSums512(dst *float32, x *float32, rows int, rowBytes int, n int)

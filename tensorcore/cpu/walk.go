@@ -33,31 +33,76 @@ func newWalk(from int, shape, a, b, c []int) walk {
 			step *= extents[j]
 		}
 	}
-	w.findRun()
+	w.join()
+	w.takeRun()
 	w.seek(from)
 	return w
 }
 
-// findRun joins inner axes while each source keeps its kind.
-func (w *walk) findRun() {
-	known := false
-	for ; w.outer > 0; w.outer-- {
-		i := w.outer - 1
+// join drops axes of size 1 and makes one of neighbouring axes over which every source goes on evenly.
+func (w *walk) join() {
+	n := 0
+	for i := range w.outer {
 		if w.dims[i] == 1 {
 			continue
 		}
-		for s := range w.src {
-			whole := w.src[s].step[i] != 0
-			if known && whole != w.src[s].whole {
-				return
-			}
+		if n > 0 && w.even(n-1, i) {
+			n--
+			w.dims[i] *= w.dims[n]
 		}
+		w.dims[n] = w.dims[i]
 		for s := range w.src {
-			w.src[s].whole = w.src[s].step[i] != 0
+			w.src[s].step[n] = w.src[s].step[i]
 		}
-		known = true
-		w.run *= w.dims[i]
+		n++
 	}
+	w.outer = n
+}
+
+func (w *walk) even(i, j int) bool {
+	for s := range w.src {
+		if w.src[s].step[i] != w.src[s].step[j]*w.dims[j] {
+			return false
+		}
+	}
+	return true
+}
+
+// takeRun makes the innermost axis the run.
+func (w *walk) takeRun() {
+	if w.outer == 0 {
+		return
+	}
+	w.outer--
+	w.run = w.dims[w.outer]
+	for s := range w.src {
+		w.src[s].whole = w.src[s].step[w.outer] != 0
+	}
+}
+
+// rows is how many runs, from the present one on, lie evenly one after the other; steps are between them.
+func (w *walk) rows() (n int, steps [3]int) {
+	if w.outer == 0 {
+		return 1, steps
+	}
+	ax := w.outer - 1
+	for s := range w.src {
+		steps[s] = w.src[s].step[ax]
+	}
+	return w.dims[ax] - w.at[ax], steps
+}
+
+// skip goes n runs on, no more than rows.
+func (w *walk) skip(n int) {
+	if w.outer == 0 {
+		return
+	}
+	ax := w.outer - 1
+	w.at[ax] += n - 1
+	for s := range w.src {
+		w.src[s].pos += (n - 1) * w.src[s].step[ax]
+	}
+	w.next()
 }
 
 func (w *walk) seek(run int) {

@@ -1,6 +1,10 @@
 package cpu
 
-import "gorgonia.org/tensor"
+import (
+	"gorgonia.org/tensor"
+
+	tc "github.com/sluice-stream/sluice/tensorcore"
+)
 
 // Where sets dst = a where cond != 0, else b, broadcast.
 func (e *Engine) Where(dst, cond, a, b *tensor.Dense) {
@@ -56,22 +60,59 @@ func expand[T float](e *Engine, dst, x *tensor.Dense, d, s []T) {
 	n := len(d) / runLength(dst.Shape(), x.Shape(), nil, nil)
 	grain := max(1, moveGrain*n/len(d))
 	if e.serial(n, grain) {
-		expandRuns(newWalk(0, dst.Shape(), x.Shape(), nil, nil), d, s)
+		expandRuns(e.vectors(), newWalk(0, dst.Shape(), x.Shape(), nil, nil), d, s)
 		return
 	}
 	e.split(n, grain, func(from, to int) {
 		w := newWalk(from, dst.Shape(), x.Shape(), nil, nil)
-		expandRuns(w, d[from*w.run:to*w.run], s)
+		expandRuns(e.vectors(), w, d[from*w.run:to*w.run], s)
 	})
 }
 
-func expandRuns[T float](w walk, d, s []T) {
-	for ; len(d) > 0; d = d[w.run:] {
-		if w.src[0].whole {
-			copy(d[:w.run], part(&w, 0, s))
-		} else {
-			fill(d[:w.run], s[w.src[0].pos])
+func expandRuns[T float](v *vectors, w walk, d, s []T) {
+	for at := 0; at < len(d); {
+		n, steps := w.rows()
+		n = min(n, (len(d)-at)/w.run)
+		part, from := d[at:at+n*w.run], w.src[0].pos
+		switch {
+		case !w.src[0].whole && columns(v, part, s[from:], steps[0], w.run):
+		case !w.src[0].whole:
+			for i := range n {
+				fill(part[i*w.run:(i+1)*w.run], s[from+i*steps[0]])
+			}
+		case steps[0] == 0:
+			repeat(part, s[from:from+w.run])
+		default:
+			for i := range n {
+				copy(part[i*w.run:(i+1)*w.run], s[from+i*steps[0]:])
+			}
 		}
-		w.next()
+		w.skip(n)
+		at += len(part)
+	}
+}
+
+// noughts are -0, which added to x is x, whatever its sign.
+var noughts = func() (s [64]float32) {
+	for i := range s {
+		s[i] = negativeZero
+	}
+	return s
+}()
+
+// columns fills short rows with one element of s each; false where there is no assembly for it.
+func columns[T float](v *vectors, dst, s []T, step, width int) bool {
+	d, ok := any(dst).([]float32)
+	if !ok || v == nil || width > len(noughts) {
+		return false
+	}
+	v.columns[tc.Add](&d[0], &noughts[0], &any(s).([]float32)[0], len(dst)/width, 0, 4*step, width)
+	return true
+}
+
+// repeat fills dst with copies of s, each twice as long as the one before, up to what a cache holds.
+func repeat[T float](dst, s []T) {
+	for n := copy(dst, s); n < len(dst); {
+		n += copy(dst[n:], dst[:min(n, max(1<<12, len(s))/len(s)*len(s))])
 	}
 }

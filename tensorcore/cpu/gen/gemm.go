@@ -9,214 +9,209 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-const gemmSignature = "func(a *float32, aRow, aStep int, b *float32, bStep int, c *float32, cStep int, init *float32, initStep int, k, rows, vectors, relu int, mask *int32)"
+// Offsets of the fields of cpu.tile.
+const (
+	tileA = 8 * iota
+	tileB
+	tileC
+	tileInit
+	tileLanes
+	tileARow
+	tileAStep
+	tileBStep
+	tileCStep
+	tileK
+	tileRows
+	tileVectors
+	tileAdd
+	tileRelu
+)
+
+const (
+	cAhead = 64 // with fewer steps, the lines of c are not worth asking for
+	bAhead = 8  // steps from which lines of b are asked for: 1, 2, 4 or 8
+)
 
 func gemmKernels(c *build.Context) {
-	gemmTile(c, avx512{})
-	gemmTile(c, avx2{})
+	for _, s := range []isa{{64, 4}, {64, 8}, {32, 4}, {32, 8}} {
+		gemmTile(c, s)
+	}
 	transpose8(c)
+	packRuns(c)
 }
-
-// isa is what differs between the two instruction sets.
-type isa interface {
-	name() string
-	doc() []string
-	maxRows() int
-	width() int // bytes of a vector
-	vec(c *build.Context) reg.VecVirtual
-	prepare(c *build.Context)
-	masked(vectors int) bool // whether code for this many vectors masks the last columns
-	load(c *build.Context, m operand.Mem, v int, masked bool, to reg.VecVirtual)
-	store(c *build.Context, v int, masked bool, from reg.VecVirtual, m operand.Mem)
-}
-
-type avx512 struct{}
-
-func (avx512) name() string { return "gemm512" }
-func (avx512) doc() []string {
-	return []string{
-		"gemm512 computes a tile of up to 12 rows and 1 or 2 vectors of 16 columns: c = init + a b, then max(c, 0) if relu.",
-		"Steps are in bytes. mask holds the bits of the columns that exist, which alone are read and written.",
-	}
-}
-func (avx512) maxRows() int                        { return 12 }
-func (avx512) width() int                          { return 64 }
-func (avx512) vec(c *build.Context) reg.VecVirtual { return c.ZMM() }
-func (avx512) masked(int) bool                     { return true }
-func (avx512) prepare(c *build.Context) {
-	p, m := c.Load(c.Param("mask"), c.GP64()), c.GP32()
-	c.MOVL(operand.Mem{Base: p.(reg.GPVirtual)}, m)
-	c.KMOVW(m, reg.K1)
-	c.SHRL(operand.Imm(16), m)
-	c.KMOVW(m, reg.K2)
-}
-func (avx512) mask(v int) reg.OpmaskPhysical { return [2]reg.OpmaskPhysical{reg.K1, reg.K2}[v] }
-func (a avx512) load(c *build.Context, m operand.Mem, v int, _ bool, to reg.VecVirtual) {
-	c.VMOVUPS_Z(m, a.mask(v), to)
-}
-func (a avx512) store(c *build.Context, v int, _ bool, from reg.VecVirtual, m operand.Mem) {
-	c.VMOVUPS(from, a.mask(v), m)
-}
-
-type avx2 struct{}
-
-func (avx2) name() string { return "gemm256" }
-func (avx2) doc() []string {
-	return []string{
-		"gemm256 computes a tile of up to 6 rows and 1 or 2 vectors of 8 columns: c = init + a b, then max(c, 0) if relu.",
-		"Steps are in bytes. With one vector, mask holds 8 lanes: those of columns that exist, which alone are read",
-		"and written, are -1. With two vectors all 16 columns exist.",
-	}
-}
-func (avx2) maxRows() int                        { return 6 }
-func (avx2) width() int                          { return 32 }
-func (avx2) vec(c *build.Context) reg.VecVirtual { return c.YMM() }
-func (avx2) masked(vectors int) bool             { return vectors == 1 }
-func (avx2) prepare(c *build.Context)            {}
-func (avx2) load(c *build.Context, m operand.Mem, _ int, masked bool, to reg.VecVirtual) {
-	if masked {
-		c.VMASKMOVPS(m, laneMask(c), to)
-		return
-	}
-	c.VMOVUPS(m, to)
-}
-func (avx2) store(c *build.Context, _ int, masked bool, from reg.VecVirtual, m operand.Mem) {
-	if masked {
-		c.VMASKMOVPS(from, laneMask(c), m)
-		return
-	}
-	c.VMOVUPS(from, m)
-}
-
-// laneMask stays in one register, which two-vector code uses otherwise.
-func laneMask(*build.Context) reg.VecPhysical { return reg.Y15 }
 
 type operands struct {
-	a0, a4, a8, aRow, aRow3, aStep  reg.GPVirtual
-	b, bStep, c, cStep, init, is, k reg.GPVirtual
+	t, a, high, aRow, aRow3, aRow5, aRow7, aStep, b, bStep, k reg.GPVirtual
+}
+
+// field reads a field of the tile.
+func field(c *build.Context, t reg.GPVirtual, at int) reg.GPVirtual {
+	r := c.GP64().(reg.GPVirtual)
+	c.MOVQ(operand.Mem{Base: t, Disp: at}, r)
+	return r
 }
 
 func gemmTile(c *build.Context, s isa) {
 	c.Function(s.name())
-	c.Doc(s.doc()...)
+	c.Doc(s.name() + " computes the tile at t, which points to a tile.")
 	c.Pragma("noescape")
 	c.Attributes(attr.NOSPLIT)
-	c.SignatureExpr(gemmSignature)
-	o := loadOperands(c, s.maxRows())
-	s.prepare(c)
-	rows := c.Load(c.Param("rows"), c.GP64())
-	vectors := c.Load(c.Param("vectors"), c.GP64())
-	c.CMPQ(vectors, operand.Imm(1))
-	c.JE(operand.LabelRef("v1"))
-	for v := 2; v >= 1; v-- {
+	c.SignatureExpr("func(t *byte)")
+	o := loadOperands(c)
+	rows, vectors := field(c, o.t, tileRows), field(c, o.t, tileVectors)
+	for v := s.most() - 1; v >= 0; v-- {
+		c.CMPQ(vectors, operand.Imm(uint64(v)))
+		c.JE(operand.LabelRef(fmt.Sprintf("v%d", v)))
+	}
+	for v := s.most(); v >= 0; v-- {
 		c.Label(fmt.Sprintf("v%d", v))
-		if s.masked(v) && s.width() == 32 {
-			p := c.Load(c.Param("mask"), c.GP64())
-			c.VMOVUPS(operand.Mem{Base: p.(reg.GPVirtual)}, reg.Y15)
+		if v == 0 {
+			s.prepare(c, field(c, o.t, tileLanes))
 		}
-		for r := 1; r < s.maxRows(); r++ {
+		for r := 1; r < s.rows(v); r++ {
 			c.CMPQ(rows, operand.Imm(uint64(r)))
 			c.JE(operand.LabelRef(fmt.Sprintf("v%dr%d", v, r)))
 		}
-		for r := s.maxRows(); r >= 1; r-- {
+		for r := s.rows(v); r >= 1; r-- {
 			gemmVariant(c, s, o, r, v)
 		}
 	}
 }
 
-func loadOperands(c *build.Context, maxRows int) operands {
-	get := func(name string) reg.GPVirtual { return c.Load(c.Param(name), c.GP64()).(reg.GPVirtual) }
-	o := operands{a0: get("a"), aRow: get("aRow"), aStep: get("aStep"), b: get("b"), bStep: get("bStep"),
-		c: get("c"), cStep: get("cStep"), init: get("init"), is: get("initStep"), k: get("k")}
-	o.a4, o.aRow3 = c.GP64(), c.GP64()
-	c.LEAQ(operand.Mem{Base: o.a0, Index: o.aRow, Scale: 4}, o.a4)
-	c.LEAQ(operand.Mem{Base: o.aRow, Index: o.aRow, Scale: 2}, o.aRow3)
-	if maxRows > 8 {
-		o.a8 = c.GP64()
-		c.LEAQ(operand.Mem{Base: o.a4, Index: o.aRow, Scale: 4}, o.a8)
+func loadOperands(c *build.Context) operands {
+	o := operands{t: c.Load(c.Param("t"), c.GP64()).(reg.GPVirtual)}
+	o.a, o.aRow, o.aStep = field(c, o.t, tileA), field(c, o.t, tileARow), field(c, o.t, tileAStep)
+	o.b, o.bStep, o.k = field(c, o.t, tileB), field(c, o.t, tileBStep), field(c, o.t, tileK)
+	for _, r := range []*reg.GPVirtual{&o.aRow3, &o.aRow5, &o.aRow7, &o.high} {
+		*r = c.GP64().(reg.GPVirtual)
 	}
+	c.LEAQ(operand.Mem{Base: o.aRow, Index: o.aRow, Scale: 2}, o.aRow3)
+	c.LEAQ(operand.Mem{Base: o.aRow, Index: o.aRow, Scale: 4}, o.aRow5)
+	c.LEAQ(operand.Mem{Base: o.aRow3, Index: o.aRow, Scale: 4}, o.aRow7)
+	c.LEAQ(operand.Mem{Base: o.a, Index: o.aRow, Scale: 8}, o.high)
+	c.ADDQ(o.aRow, o.high)
 	return o
 }
 
-// element is A's element of row r at the present k.
+// element is A's element of row r at the present k: rows from 9 on count from high.
 func (o operands) element(r int) operand.Mem {
-	base := [3]reg.GPVirtual{o.a0, o.a4, o.a8}[r/4]
-	switch r % 4 {
-	case 1:
-		return operand.Mem{Base: base, Index: o.aRow, Scale: 1}
-	case 2:
-		return operand.Mem{Base: base, Index: o.aRow, Scale: 2}
-	case 3:
-		return operand.Mem{Base: base, Index: o.aRow3, Scale: 1}
+	base := o.a
+	if r >= 9 {
+		base, r = o.high, r-9
 	}
-	return operand.Mem{Base: base}
+	if r == 0 {
+		return operand.Mem{Base: base}
+	}
+	index := [9]reg.GPVirtual{nil, o.aRow, o.aRow, o.aRow3, o.aRow, o.aRow5, o.aRow3, o.aRow7, o.aRow}
+	return operand.Mem{Base: base, Index: index[r], Scale: [9]uint8{0, 1, 2, 1, 4, 1, 2, 1, 8}[r]}
 }
 
+// gemmVariant is the code for so many rows and vectors, where 0 means one of which columns are missing: a masked load
+// takes a turn of the unit that multiplies, so the others have none.
 func gemmVariant(c *build.Context, s isa, o operands, rows, vectors int) {
 	label := fmt.Sprintf("v%dr%d", vectors, rows)
-	masked := s.masked(vectors)
+	masked := vectors == 0
+	vectors = max(vectors, 1)
 	c.Label(label)
-	acc := make([][]reg.VecVirtual, rows)
-	for r := range acc {
-		for v := range vectors {
-			acc[r] = append(acc[r], s.vec(c))
-			s.load(c, operand.Mem{Base: o.init, Disp: v * s.width()}, v, masked, acc[r][v])
-		}
-		c.ADDQ(o.is, o.init)
+	acc := start(c, s, o, label, masked, rows, vectors)
+	if rows*vectors > 16 {
+		prefetchNext(c, o, label, rows, vectors*s.bytes)
 	}
-	c.TESTQ(o.k, o.k)
-	c.JE(operand.LabelRef(label + "done"))
 	c.Label(label + "loop")
 	b := make([]reg.VecVirtual, vectors)
 	for v := range b {
 		b[v] = s.vec(c)
-		s.load(c, operand.Mem{Base: o.b, Disp: v * s.width()}, v, masked, b[v])
+		s.load(c, operand.Mem{Base: o.b, Disp: v * s.bytes}, masked, b[v])
+		if s.bytes == 64 && vectors > 1 {
+			c.PREFETCHT0(operand.Mem{Base: o.b, Index: o.bStep, Scale: bAhead, Disp: v * s.bytes})
+		}
 	}
 	a := [2]reg.VecVirtual{s.vec(c), s.vec(c)}
 	for r := range acc {
 		x := a[r%2]
-		if s.width() == 32 {
+		if s.bytes == 32 {
 			x = a[0] // 16 registers: 12 sums, 2 of b, 1 of a, 1 mask
 		}
-		c.VBROADCASTSS(o.element(r), x)
+		s.broadcast(c, o.element(r), x)
 		for v := range b {
-			c.VFMADD231PS(x, b[v], acc[r][v])
+			s.fma(c, x, b[v], acc[r][v])
 		}
 	}
 	c.ADDQ(o.bStep, o.b)
-	for i, p := range []reg.GPVirtual{o.a0, o.a4, o.a8} {
-		if rows > 4*i {
-			c.ADDQ(o.aStep, p)
-		}
+	c.ADDQ(o.aStep, o.a)
+	if rows > 9 {
+		c.ADDQ(o.aStep, o.high)
 	}
 	c.DECQ(o.k)
 	c.JNE(operand.LabelRef(label + "loop"))
-	c.Label(label + "done")
-	finish(c, s, o, acc, label)
+	finish(c, s, o, acc, label, masked)
+}
+
+// start sets the sums to c where the tile is added to, else every row to init.
+func start(c *build.Context, s isa, o operands, label string, masked bool, rows, vectors int) [][]reg.VecVirtual {
+	p := field(c, o.t, tileC)
+	step := field(c, o.t, tileCStep)
+	acc := make([][]reg.VecVirtual, rows)
+	for r := range acc {
+		for range vectors {
+			acc[r] = append(acc[r], s.vec(c))
+		}
+	}
+	c.CMPQ(operand.Mem{Base: o.t, Disp: tileAdd}, operand.Imm(0))
+	c.JE(operand.LabelRef(label + "init"))
+	for _, row := range acc {
+		for v, x := range row {
+			s.load(c, operand.Mem{Base: p, Disp: v * s.bytes}, masked, x)
+		}
+		c.ADDQ(step, p)
+	}
+	c.JMP(operand.LabelRef(label + "ready"))
+	c.Label(label + "init")
+	init := field(c, o.t, tileInit)
+	for r, row := range acc {
+		for v, x := range row {
+			if r == 0 {
+				s.load(c, operand.Mem{Base: init, Disp: v * s.bytes}, masked, x)
+			} else {
+				c.VMOVAPS(acc[0][v], x)
+			}
+		}
+	}
+	c.Label(label + "ready")
+	return acc
+}
+
+// prefetchNext asks for the lines of c right of this tile, where the next tile is, since they come from far.
+func prefetchNext(c *build.Context, o operands, label string, rows, bytes int) {
+	c.CMPQ(o.k, operand.Imm(cAhead))
+	c.JLT(operand.LabelRef(label + "loop"))
+	p, step := field(c, o.t, tileC), field(c, o.t, tileCStep)
+	for range rows {
+		for at := 0; at < bytes; at += 64 {
+			c.PREFETCHT0(operand.Mem{Base: p, Disp: bytes + at})
+		}
+		c.ADDQ(step, p)
+	}
 }
 
 // finish applies relu where asked and stores the tile.
-func finish(c *build.Context, s isa, o operands, acc [][]reg.VecVirtual, label string) {
-	relu := c.Load(c.Param("relu"), c.GP64())
-	c.TESTQ(relu, relu)
+func finish(c *build.Context, s isa, o operands, acc [][]reg.VecVirtual, label string, masked bool) {
+	p, step := field(c, o.t, tileC), field(c, o.t, tileCStep)
+	c.CMPQ(operand.Mem{Base: o.t, Disp: tileRelu}, operand.Imm(0))
 	c.JE(operand.LabelRef(label + "store"))
 	zero := s.vec(c)
-	if s.width() == 64 {
-		c.VPXORD(zero, zero, zero)
-	} else {
-		c.VXORPS(zero, zero, zero)
-	}
+	s.zero(c, zero)
 	for _, row := range acc {
 		for _, x := range row {
-			c.VMAXPS(x, zero, x) // in this order a NaN stays
+			s.relu(c, zero, x)
 		}
 	}
 	c.Label(label + "store")
 	for _, row := range acc {
 		for v, x := range row {
-			s.store(c, v, s.masked(len(row)), x, operand.Mem{Base: o.c, Disp: v * s.width()})
+			s.store(c, masked, x, operand.Mem{Base: p, Disp: v * s.bytes})
 		}
-		c.ADDQ(o.cStep, o.c)
+		c.ADDQ(step, p)
 	}
 	c.VZEROUPPER()
 	c.RET()

@@ -32,7 +32,7 @@ func main() {
 // generate returns the text of each file by name.
 func generate() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for name, define := range map[string]func(*build.Context){"gemm": gemmKernels, "math": mathKernels, "vector": vectorKernels} {
+	for name, define := range map[string]func(*build.Context){"gemm": gemmKernels, "math": mathKernels, "rows": rowKernels, "vector": vectorKernels} {
 		c := build.NewContext()
 		c.ConstraintExpr("amd64")
 		define(c)

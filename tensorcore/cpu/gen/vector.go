@@ -1,237 +1,180 @@
 package main
 
 import (
-	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Vector kernels work on n elements, n a multiple of 8; the caller does the rest in Go. None uses a fused
-// multiply-add, so they give the bits of their Go twins.
+// Simple arithmetic, the steps of optimizers and sums down columns.
 func vectorKernels(c *build.Context) {
-	pair(c, "vecAdd", "a + b", func(a, b, d reg.VecVirtual) { c.VADDPS(b, a, d) })
-	pair(c, "vecSub", "a - b", func(a, b, d reg.VecVirtual) { c.VSUBPS(b, a, d) })
-	pair(c, "vecMul", "a * b", func(a, b, d reg.VecVirtual) { c.VMULPS(b, a, d) })
-	pair(c, "vecDiv", "a / b", func(a, b, d reg.VecVirtual) { c.VDIVPS(b, a, d) })
-	reluGrad(c)
-	affine(c)
-	relu(c)
-	adam(c)
-	adagrad(c)
-	sumRows(c)
-	sumLanes(c)
+	both(c, func(m *calc) {
+		m.pairs("vecAdd", "a + b", func(a, b v) v { return m.add(a, b) })
+		m.pairs("vecSub", "a - b", func(a, b v) v { return m.sub(a, b) })
+		m.pairs("vecMul", "a * b", func(a, b v) v { return m.mul(a, b) })
+		m.pairs("vecDiv", "a / b", func(a, b v) v { return m.div(a, b) })
+		m.binary("vecReluGrad", "a where b > 0, else 0", func(a, b v) v { return m.only(m.is(b, greaterThan, m.f(0)), a) })
+		m.binary("vecSigmoidGrad", "a b (1-b)", func(a, b v) v { return m.mul(m.mul(a, b), m.sub(m.num(1), b)) })
+		m.binary("vecTanhGrad", "a (1-b b)", func(a, b v) v { return m.mul(a, m.sub(m.num(1), m.mul(b, b))) })
+		m.unary("vecRelu", "max(x, 0)", func(x v) v { return m.most(x, 0) })
+		m.unary("vecSquare", "x x", func(x v) v { return m.mul(x, x) })
+		m.unary("vecAbs", "|x|", func(x v) v { return m.abs(x) })
+		m.unary("vecSqrt", "the square root of x", func(x v) v { return m.sqrt(x) })
+		m.affine()
+		m.copyRows()
+		m.sigmoidSlope()
+		m.adam()
+		m.adaGrad()
+		m.addRows()
+	})
 }
 
-const vecBytes = 32
-
-// loop runs body once a vector; it gets the byte offset as an index register.
-func loop(c *build.Context, n reg.GPVirtual, body func(at reg.GPVirtual)) {
-	at := c.GP64()
-	c.XORQ(at, at)
-	c.SHLQ(operand.Imm(2), n) // bytes
-	c.JE(operand.LabelRef("done"))
-	c.Label("loop")
-	body(at)
-	c.ADDQ(operand.Imm(vecBytes), at)
-	c.CMPQ(at, n)
-	c.JLT(operand.LabelRef("loop"))
-	c.Label("done")
-	c.VZEROUPPER()
-	c.RET()
+// pairs writes an operation of rows, either of which may be the same row or element again.
+func (m *calc) pairs(name, doc string, f func(a, b v) v) {
+	m.binary(name, doc, f)
+	m.withOne(name+"One", "dst = "+doc+" for a single b", f, false)
+	m.withOne(name+"By", "dst = "+doc+" for a single a", f, true)
+	m.rowPairs(name+"Rows", doc, f, false)
+	m.rowPairs(name+"Columns", doc, f, true)
 }
 
-func begin(c *build.Context, name, doc, signature string) func(string) reg.GPVirtual {
-	c.Function(name)
-	c.Doc(name + " " + doc + "; n is a multiple of 8.")
-	c.Pragma("noescape")
-	c.Attributes(attr.NOSPLIT)
-	c.SignatureExpr(signature)
-	return func(p string) reg.GPVirtual { return c.Load(c.Param(p), c.GP64()).(reg.GPVirtual) }
+func (m *calc) withOne(name, doc string, f func(a, b v) v, first bool) {
+	get := m.begin(name, "sets "+doc, "func(dst, x *float32, one float32, n int)")
+	d, x, n := get("dst"), get("x"), get("n")
+	one := m.spread("one")
+	m.each(n, func(i reg.GPVirtual) {
+		a, b := m.load(at(x, i)), one
+		if first {
+			a, b = b, a
+		}
+		m.store(f(a, b), at(d, i))
+	})
+	m.end()
 }
 
-func spread(c *build.Context, param string) reg.VecVirtual {
-	v := c.YMM()
-	m, err := c.Param(param).Resolve()
+// rowPairs handles many short rows in one call. With single, b has one element a row.
+func (m *calc) rowPairs(name, doc string, f func(a, b v) v, single bool) {
+	doc = "sets dst = " + doc + " for rows of n elements"
+	if single {
+		doc += " of a and one of b"
+	}
+	get := m.begin(name, doc+"; a row of a starts aStep bytes after the one before, of b bStep",
+		"func(dst, a, b *float32, rows, aStep, bStep, n int)")
+	d, x, y, n := get("dst"), get("a"), get("b"), get("n")
+	m.rows(get("rows"), func() {
+		var one v
+		if single {
+			one = m.fill(operand.Mem{Base: y})
+		}
+		m.each(n, func(i reg.GPVirtual) {
+			a, b := m.load(at(x, i)), one
+			if !single {
+				b = m.load(at(y, i))
+			}
+			m.store(f(a, b), at(d, i))
+		})
+		m.ADDQ(mem(m, "aStep"), x)
+		m.ADDQ(mem(m, "bStep"), y)
+		m.LEAQ(operand.Mem{Base: d, Index: n, Scale: 4}, d)
+	})
+	m.end()
+}
+
+// rows runs body n times; n is lost.
+func (m *calc) rows(n reg.GPVirtual, body func()) {
+	again, done := m.label(), m.label()
+	m.TESTQ(n, n)
+	m.JE(to(done))
+	m.Label(again)
+	body()
+	m.DECQ(n)
+	m.JNE(to(again))
+	m.Label(done)
+}
+
+// mem is a parameter where it lies.
+func mem(m *calc, param string) operand.Mem {
+	p, err := m.Param(param).Resolve()
 	if err != nil {
 		panic(err)
 	}
-	c.VBROADCASTSS(m.Addr, v)
-	return v
+	return p.Addr
 }
 
-func at(base, index reg.GPVirtual) operand.Mem {
-	return operand.Mem{Base: base, Index: index, Scale: 1}
-}
-
-func pair(c *build.Context, name, doc string, f func(a, b, d reg.VecVirtual)) {
-	get := begin(c, name, "sets dst = "+doc, "func(dst, a, b *float32, n int)")
-	d, a, b, n := get("dst"), get("a"), get("b"), get("n")
-	loop(c, n, func(i reg.GPVirtual) {
-		x, y := c.YMM(), c.YMM()
-		c.VMOVUPS(at(a, i), x)
-		c.VMOVUPS(at(b, i), y)
-		f(x, y, x)
-		c.VMOVUPS(x, at(d, i))
+// copyRows is for rows that are too short for a call each.
+func (m *calc) copyRows() {
+	get := m.begin("vecCopyRows", "copies rows of n elements; a row of x starts xStep bytes after the one before", "func(dst, x *float32, rows, xStep, n int)")
+	d, x, step, n := get("dst"), get("x"), get("xStep"), get("n")
+	m.rows(get("rows"), func() {
+		m.each(n, func(i reg.GPVirtual) { m.store(m.load(at(x, i)), at(d, i)) })
+		m.ADDQ(step, x)
+		m.LEAQ(operand.Mem{Base: d, Index: n, Scale: 4}, d)
 	})
+	m.end()
 }
 
-func reluGrad(c *build.Context) {
-	get := begin(c, "vecReluGrad", "sets dst = a where b > 0, else 0", "func(dst, a, b *float32, n int)")
-	d, a, b, n := get("dst"), get("a"), get("b"), get("n")
-	zero := c.YMM()
-	c.VXORPS(zero, zero, zero)
-	loop(c, n, func(i reg.GPVirtual) {
-		x := c.YMM()
-		c.VMOVUPS(at(b, i), x)
-		c.VCMPPS(operand.Imm(14), zero, x, x) // x > 0, false for NaN
-		c.VANDPS(at(a, i), x, x)
-		c.VMOVUPS(x, at(d, i))
-	})
-}
-
-func affine(c *build.Context) {
-	get := begin(c, "vecAffine", "sets dst = p*x + q", "func(dst, x *float32, p, q float32, n int)")
+func (m *calc) sigmoidSlope() {
+	get := m.begin("vecAddSigmoidSlope", "adds c h(1-h), h = 1/(1+e^-(t x)), to dst", "func(dst, x *float32, t, c float32, n int)")
 	d, x, n := get("dst"), get("x"), get("n")
-	p, q := spread(c, "p"), spread(c, "q")
-	loop(c, n, func(i reg.GPVirtual) {
-		v := c.YMM()
-		c.VMULPS(at(x, i), p, v)
-		c.VADDPS(q, v, v)
-		c.VMOVUPS(v, at(d, i))
+	t, c := m.spread("t"), m.spread("c")
+	m.each(n, func(i reg.GPVirtual) {
+		e := m.exp(m.or(m.mul(m.load(at(x, i)), t), m.bits(0x80000000)))
+		u := m.add(e, m.f(1))
+		m.store(m.add(m.load(at(d, i)), m.div(m.mul(e, c), m.mul(u, u))), at(d, i))
 	})
+	m.end()
 }
 
-func relu(c *build.Context) {
-	get := begin(c, "vecRelu", "sets dst = max(x, 0)", "func(dst, x *float32, n int)")
+func (m *calc) affine() {
+	get := m.begin("vecAffine", "sets dst = p x + q", "func(dst, x *float32, p, q float32, n int)")
 	d, x, n := get("dst"), get("x"), get("n")
-	zero := c.YMM()
-	c.VXORPS(zero, zero, zero)
-	loop(c, n, func(i reg.GPVirtual) {
-		v := c.YMM()
-		c.VMAXPS(at(x, i), zero, v) // in this order a NaN stays
-		c.VMOVUPS(v, at(d, i))
-	})
+	p, q := m.spread("p"), m.spread("q")
+	m.each(n, func(i reg.GPVirtual) { m.store(m.add(m.mul(m.load(at(x, i)), p), q), at(d, i)) })
+	m.end()
 }
 
-func adam(c *build.Context) {
-	get := begin(c, "vecAdam", "is the step of Adam", "func(w, m, v, grad *float32, step, inv, eps, decay, b1, b2 float32, n int)")
-	w, m, v, g, n := get("w"), get("m"), get("v"), get("grad"), get("n")
-	step, inv, eps := spread(c, "step"), spread(c, "inv"), spread(c, "eps")
-	decay, b1, b2 := spread(c, "decay"), spread(c, "b1"), spread(c, "b2")
-	loop(c, n, func(i reg.GPVirtual) {
-		wi, gi, mi, vi, x := c.YMM(), c.YMM(), c.YMM(), c.YMM(), c.YMM()
-		c.VMOVUPS(at(w, i), wi)
-		c.VMULPS(decay, wi, gi)
-		c.VADDPS(at(g, i), gi, gi)
-		c.VMOVUPS(at(m, i), mi)
-		c.VSUBPS(mi, gi, x)
-		c.VMULPS(b1, x, x)
-		c.VADDPS(x, mi, mi)
-		c.VMOVUPS(mi, at(m, i))
-		c.VMOVUPS(at(v, i), vi)
-		c.VMULPS(gi, gi, x)
-		c.VSUBPS(vi, x, x)
-		c.VMULPS(b2, x, x)
-		c.VADDPS(x, vi, vi)
-		c.VMOVUPS(vi, at(v, i))
-		c.VSQRTPS(vi, vi)
-		c.VMULPS(inv, vi, vi)
-		c.VADDPS(eps, vi, vi)
-		c.VMULPS(step, mi, mi)
-		c.VDIVPS(vi, mi, mi)
-		c.VSUBPS(mi, wi, wi)
-		c.VMOVUPS(wi, at(w, i))
-	})
-}
-
-func adagrad(c *build.Context) {
-	get := begin(c, "vecAdaGrad", "is the step of AdaGrad", "func(w, s, grad *float32, step, eps float32, n int)")
-	w, s, g, n := get("w"), get("s"), get("grad"), get("n")
-	step, eps := spread(c, "step"), spread(c, "eps")
-	loop(c, n, func(i reg.GPVirtual) {
-		wi, gi, si, x := c.YMM(), c.YMM(), c.YMM(), c.YMM()
-		c.VMOVUPS(at(w, i), wi)
-		c.VMOVUPS(at(g, i), gi)
-		c.VMULPS(gi, gi, x)
-		c.VADDPS(at(s, i), x, si)
-		c.VMOVUPS(si, at(s, i))
-		c.VSQRTPS(si, si)
-		c.VADDPS(eps, si, si)
-		c.VMULPS(step, gi, gi)
-		c.VDIVPS(si, gi, gi)
-		c.VSUBPS(gi, wi, wi)
-		c.VMOVUPS(wi, at(w, i))
-	})
-}
-
-// sumRows adds in order of rows, 4 vectors of columns at a time, then one.
-func sumRows(c *build.Context) {
-	get := begin(c, "vecAddRows", "sets dst += the sum of rows in order; a row is n elements and starts rowBytes after the one before",
+// addRows adds in order of rows, 4 vectors of columns at a time, then one, then what is left.
+func (m *calc) addRows() {
+	get := m.begin("vecColumnSums", "sets dst += the sum of rows in order; a row is n elements and starts rowBytes after the one before",
 		"func(dst, x *float32, rows, rowBytes, n int)")
 	d, x, rows, step, n := get("dst"), get("x"), get("rows"), get("rowBytes"), get("n")
-	left, p := c.GP64(), c.GP64()
-	c.TESTQ(rows, rows)
-	c.JE(operand.LabelRef("done"))
+	none := m.label()
+	m.TESTQ(rows, rows)
+	m.JE(to(none))
+	column := func(vectors int) {
+		acc, left, p, again := make([]v, vectors), m.GP64(), m.GP64(), m.label()
+		place := func(base reg.GPVirtual, k int) operand.Mem { return operand.Mem{Base: base, Disp: 4 * m.width() * k} }
+		for k := range acc {
+			acc[k] = m.load(place(d, k))
+		}
+		m.MOVQ(x, p)
+		m.MOVQ(rows, left)
+		m.Label(again)
+		for k := range acc {
+			m.VADDPS(m.load(place(p, k)), acc[k], acc[k])
+		}
+		m.ADDQ(step, p)
+		m.DECQ(left)
+		m.JNE(to(again))
+		for k := range acc {
+			m.store(acc[k], place(d, k))
+		}
+	}
 	for _, vectors := range []int{4, 1} {
-		name := map[int]string{4: "wide", 1: "one"}[vectors]
-		c.Label(name)
-		c.CMPQ(n, operand.Imm(uint64(8*vectors)))
-		c.JLT(operand.LabelRef(name + "done"))
-		acc := make([]reg.VecVirtual, vectors)
-		for v := range acc {
-			acc[v] = c.YMM()
-			c.VMOVUPS(operand.Mem{Base: d, Disp: v * vecBytes}, acc[v])
-		}
-		c.MOVQ(x, p)
-		c.MOVQ(rows, left)
-		c.Label(name + "loop")
-		for v := range acc {
-			c.VADDPS(operand.Mem{Base: p, Disp: v * vecBytes}, acc[v], acc[v])
-		}
-		c.ADDQ(step, p)
-		c.DECQ(left)
-		c.JNE(operand.LabelRef(name + "loop"))
-		for v := range acc {
-			c.VMOVUPS(acc[v], operand.Mem{Base: d, Disp: v * vecBytes})
-		}
-		c.ADDQ(operand.Imm(uint64(vectors*vecBytes)), d)
-		c.ADDQ(operand.Imm(uint64(vectors*vecBytes)), x)
-		c.SUBQ(operand.Imm(uint64(8*vectors)), n)
-		c.JMP(operand.LabelRef(name))
-		c.Label(name + "done")
+		again, done := m.label(), m.label()
+		m.Label(again)
+		m.CMPQ(n, operand.Imm(uint64(m.width()*vectors)))
+		m.JLT(to(done))
+		column(vectors)
+		m.ADDQ(operand.U32(uint32(4*m.width()*vectors)), d)
+		m.ADDQ(operand.U32(uint32(4*m.width()*vectors)), x)
+		m.SUBQ(operand.Imm(uint64(m.width()*vectors)), n)
+		m.JMP(to(again))
+		m.Label(done)
 	}
-	c.Label("done")
-	c.VZEROUPPER()
-	c.RET()
-}
-
-func sumLanes(c *build.Context) {
-	c.Function("vecSumLanes")
-	c.Doc("vecSumLanes sets lanes[i] = sum of x[32*k+i] in order of k, for 32 lanes; n is a multiple of 32.")
-	c.Pragma("noescape")
-	c.Attributes(attr.NOSPLIT)
-	c.SignatureExpr("func(lanes, x *float32, n int)")
-	get := func(p string) reg.GPVirtual { return c.Load(c.Param(p), c.GP64()).(reg.GPVirtual) }
-	d, x, n := get("lanes"), get("x"), get("n")
-	var acc [4]reg.VecVirtual
-	for v := range acc {
-		acc[v] = c.YMM()
-		c.VXORPS(acc[v], acc[v], acc[v])
-	}
-	c.SHRQ(operand.Imm(5), n)
-	c.JE(operand.LabelRef("done"))
-	c.Label("loop")
-	for v := range acc {
-		c.VADDPS(operand.Mem{Base: x, Disp: v * vecBytes}, acc[v], acc[v])
-	}
-	c.ADDQ(operand.Imm(4*vecBytes), x)
-	c.DECQ(n)
-	c.JNE(operand.LabelRef("loop"))
-	c.Label("done")
-	for v := range acc {
-		c.VMOVUPS(acc[v], operand.Mem{Base: d, Disp: v * vecBytes})
-	}
-	c.VZEROUPPER()
-	c.RET()
+	m.TESTQ(n, n)
+	m.JE(to(none))
+	m.lanes(n, func() { column(1) })
+	m.Label(none)
+	m.end()
 }
