@@ -21,7 +21,7 @@ func init() {
 			"that is known, in the order in which a live system would learn of both.",
 		Example: "{rows: {parquet: {path: shown/*.parquet}}, labels: {parquet: {path: clicks/*.parquet}}, key: [id], time: at, label_time: clicked_at, label: click, window: 1d, missing: negative}",
 		Default: LabelJoinConfig{Wait: waitLabel, Late: lateDrop, Missing: missingKeep, OnFull: fullStop, Memory: 256 << 20},
-		Build:   func(c LabelJoinConfig) (flow.Source, error) { return NewLabelJoin(c) },
+		Build:   buildLabelJoin,
 	})
 }
 
@@ -36,7 +36,7 @@ type LabelJoinConfig struct {
 	Window      string                   `yaml:"window" doc:"how long after a row its label counts, such as 30d, 36h or 90s; none: to the outcome, or to the end of the input"`
 	Wait        string                   `yaml:"wait" doc:"label: a row matures when its label was recorded; outcome: at outcome_time, when either label would be known"`
 	OutcomeTime string                   `yaml:"outcome_time" doc:"column of the rows: when either label would be known; ends the row's window in place of window"`
-	Late        string                   `yaml:"late" doc:"a label behind its row's window: drop, or reject to the dead letters; it is counted"`
+	Late        string                   `yaml:"late" doc:"a label behind its row's window, or without a row once rows are older than two windows and no longer told from none: drop, or reject to the dead letters; it is counted"`
 	Missing     string                   `yaml:"missing" doc:"a row whose window ends without a label: unlabelled (it matures without one), negative (it matures with label 0) or drop (it does not mature)"`
 	Corrections bool                     `yaml:"corrections" doc:"another label within the window is sent as one more matured row, _correction true; false: the first label stands and the other is rejected"`
 	Memory      int64                    `yaml:"memory" resume:"free" doc:"bytes that waiting rows and labels may take"`
@@ -92,7 +92,7 @@ func parseWindow(s string) (time.Duration, error) {
 		if err != nil || !(n > 0) || n > 36500 {
 			return 0, strconv.ErrRange
 		}
-		return time.Duration(n * float64(24*time.Hour)), nil
+		s = strconv.FormatInt(int64(math.Round(n*float64(24*time.Hour))), 10) + "ns"
 	}
 	w, err := time.ParseDuration(s)
 	if err == nil && w <= 0 {
@@ -110,22 +110,23 @@ func parseWindow(s string) (time.Duration, error) {
 // waited for while it is idle, so there the order is that of arrival.
 type LabelJoin struct {
 	cfg     LabelJoinConfig
-	window  int64 // in unit, 0 for none
-	unit    arrow.TimeUnit
+	window  int64          // in unit, 0 for none
+	unit    arrow.TimeUnit // of all times: the finest of the columns and of the window
 	alloc   memory.Allocator
 	env     flow.Env
 	schema  *arrow.Schema
 	columns joinColumns
 
-	rows   joinSide
-	labels *joinSide // nil: each row holds its own label
-	store  joinStore
-	wait   joinWait
-	out    joinOut
-	now    int64 // the time of the newest row
-	next   int64 // number of the next row
-	counts joinCounts
-	saved  *joinSaved
+	rows      joinSide
+	labels    *joinSide // nil: each row holds its own label
+	store     joinStore
+	wait      joinWait
+	out       joinOut
+	now       int64 // the time of the newest row
+	next      int64 // number of the next row
+	forgotten int64 // the earliest end of a window whose row is no longer told by its key; farthest while there is none
+	counts    joinCounts
+	saved     *joinSaved
 
 	headSegment int32     // holds what was read ahead of the rows, -1 for none
 	costs       []int64   // bytes of each of these
@@ -139,7 +140,7 @@ func NewLabelJoin(c LabelJoinConfig) (*LabelJoin, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	j := &LabelJoin{cfg: c, alloc: memory.DefaultAllocator, now: math.MinInt64, wait: newJoinWait(), headSegment: -1}
+	j := &LabelJoin{cfg: c, alloc: memory.DefaultAllocator, now: math.MinInt64, forgotten: math.MaxInt64, wait: newJoinWait(), headSegment: -1}
 	var err error
 	if j.rows.src, err = c.Rows.Build(); err != nil {
 		return nil, err
@@ -173,6 +174,15 @@ func (j *LabelJoin) sides() []*joinSide {
 		return []*joinSide{&j.rows}
 	}
 	return []*joinSide{&j.rows, j.labels}
+}
+
+// Sources are the ones that are joined.
+func (j *LabelJoin) Sources() []flow.Source {
+	var out []flow.Source
+	for _, s := range j.sides() {
+		out = append(out, s.src)
+	}
+	return out
 }
 
 // Open opens both sources, finds their columns, and takes back what a checkpoint held.
@@ -226,14 +236,6 @@ func (j *LabelJoin) Origin() string {
 	return ""
 }
 
-// Place is where the rows are read.
-func (j *LabelJoin) Place() string {
-	if p, ok := j.rows.src.(flow.Placed); ok {
-		return p.Place()
-	}
-	return ""
-}
-
 // Rows returns twice the rows of the first source, as each comes twice; 0 where it does not know.
 func (j *LabelJoin) Rows() int64 {
 	if s, ok := j.rows.src.(flow.Sized); ok {
@@ -265,7 +267,7 @@ func (j *LabelJoin) release() {
 	j.out.drop()
 	j.store.release()
 	j.wait = newJoinWait()
-	j.now, j.next, j.headSegment = math.MinInt64, 0, -1
+	j.now, j.next, j.headSegment, j.forgotten = math.MinInt64, 0, -1, math.MaxInt64
 	j.counts.reset()
 }
 

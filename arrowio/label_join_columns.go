@@ -89,6 +89,9 @@ func (j *LabelJoin) bind() error {
 		j.unit = max(j.unit, finest(rows.Field(c.outcome).Type))
 	}
 	window, _ := parseWindow(j.cfg.Window) // checked
+	for window%j.unit.Multiplier() != 0 {
+		j.unit++ // nanoseconds divide any
+	}
 	j.window = int64(window / j.unit.Multiplier())
 	return j.makeSchema(rows)
 }

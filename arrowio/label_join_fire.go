@@ -25,6 +25,7 @@ func (j *LabelJoin) fire() bool {
 	}
 	switch t.kind {
 	case timerForget:
+		j.forgotten = min(j.forgotten, s.end)
 		w.free(t.slot, true)
 	case timerEnd:
 		j.end(t.slot, t.time)
@@ -64,7 +65,7 @@ func (j *LabelJoin) end(n int32, at int64) {
 	j.wait.timers.push(joinTimer{time: later(s.end, j.window), row: s.row, slot: n, kind: timerForget})
 }
 
-// settle sends a row that has not matured: with its label, or as missing.
+// settle sends a row that has not matured: with the label that it has, or as missing.
 func (j *LabelJoin) settle(s *joinSlot, at int64) {
 	if s.labelled() {
 		j.send(s, at, s.label, s.taken, false)
@@ -75,12 +76,16 @@ func (j *LabelJoin) settle(s *joinSlot, at int64) {
 	if at >= endless {
 		taken = noTime
 	}
+	label := math.NaN()
 	switch j.cfg.Missing {
+	case missingDrop:
+		return
 	case missingNegative:
-		j.send(s, at, 0, taken, false)
-	case missingKeep:
-		j.send(s, at, math.NaN(), taken, false)
+		label = 0
 	}
+	j.send(s, at, label, taken, false)
+	sent := j.out.newest()
+	sent.missing, sent.final = true, at >= s.end
 }
 
 // send adds the matured row to what leaves.
@@ -116,13 +121,17 @@ func (j *LabelJoin) abandon(n int32) {
 	o := j.wait.orphans[n]
 	j.wait.unhold(n)
 	j.counts.orphans.Add(1)
+	if j.cfg.Late == lateDrop && o.at > j.forgotten {
+		return // its row may be one whose key is no longer remembered
+	}
 	o.row.Reason = "key: want a row with the key of this label within the window, got none"
 	j.env.Reject(o.row)
 }
 
 // makeRoom makes room for more bytes. With on_full: oldest it lets the oldest row or label go and says that it did
-// something; what it sends comes first.
-func (j *LabelJoin) makeRoom(more int64) (did bool, err error) {
+// something; what it sends comes first. Labels that were recorded before time known are known; a row may hold one
+// that was recorded later.
+func (j *LabelJoin) makeRoom(more, known int64) (did bool, err error) {
 	if j.wait.bytes+more <= j.cfg.Memory {
 		return false, nil
 	}
@@ -137,6 +146,10 @@ func (j *LabelJoin) makeRoom(more int64) (did bool, err error) {
 	}
 	if s := &j.wait.slots[slot]; !s.matured && !s.closed {
 		j.counts.forced.Add(1)
+		if s.labelled() && s.taken >= known {
+			s.label = math.NaN()
+			j.counts.labels.Add(-1) // it was counted when it was read
+		}
 		j.settle(s, j.now)
 	}
 	j.leave(slot)

@@ -146,6 +146,11 @@ func sentRows(t testing.TB, rec arrow.Record) (out []sentRow) {
 // joinSource builds the source from settings as a pipeline file has them.
 func joinSource(t testing.TB, text string) *LabelJoin {
 	t.Helper()
+	return buildJoin(t, text).(*LabelJoin)
+}
+
+func buildJoin(t testing.TB, text string) flow.Source {
+	t.Helper()
 	var c flow.Choice[flow.Source]
 	cfg, _ := c.Select("label_join")
 	if err := config.DecodeText([]byte(text), cfg); err != nil {
@@ -155,7 +160,25 @@ func joinSource(t testing.TB, text string) *LabelJoin {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.(*LabelJoin)
+	return s
+}
+
+func saveSource(t testing.TB, s *LabelJoin) []byte {
+	t.Helper()
+	var part bytes.Buffer
+	if err := state.WritePart(&part, s); err != nil {
+		t.Fatal(err)
+	}
+	return part.Bytes()
+}
+
+func restored(t testing.TB, text string, part []byte) *LabelJoin {
+	t.Helper()
+	s := joinSource(t, text)
+	if err := state.ReadPart(part, s); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // joinRun reads a join to its end. max gives the most rows of each call; after each call for which stop says so the
@@ -189,15 +212,9 @@ func runJoin(t testing.TB, text string, max func(call int) int, stop func(call i
 		out.rows = append(out.rows, sentRows(t, rec)...)
 		rec.Release()
 		if out.calls++; stop != nil && stop(out.calls) {
-			var part bytes.Buffer
-			if err := state.WritePart(&part, s); err != nil {
-				t.Fatal(err)
-			}
+			part := saveSource(t, s)
 			s.Close()
-			s = joinSource(t, text)
-			if err := state.ReadPart(part.Bytes(), s); err != nil {
-				t.Fatal(err)
-			}
+			s = restored(t, text, part)
 			mustOpen(t, s, env)
 		}
 	}

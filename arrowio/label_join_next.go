@@ -62,7 +62,7 @@ func (j *LabelJoin) turnOfRow() (bool, error) {
 	if j.fire() {
 		return true, nil
 	}
-	if did, err := j.makeRoom(slotBytes + j.costs[j.rows.at]); did || err != nil {
+	if did, err := j.makeRoom(slotBytes+j.costs[j.rows.at], j.now); did || err != nil {
 		return true, err
 	}
 	return true, j.takeRow()
@@ -77,7 +77,8 @@ func (j *LabelJoin) turnOfLabel(alone bool) (bool, error) {
 		}
 	}
 	if _, known := j.wait.keys[j.labels.ids[j.labels.at]]; !known {
-		if did, err := j.makeRoom(orphanBytes); did || err != nil {
+		known := max(j.now, later(j.labels.head(), 1)) // what was recorded with this label too: the next row is later
+		if did, err := j.makeRoom(orphanBytes, known); did || err != nil {
 			return true, err
 		}
 	}

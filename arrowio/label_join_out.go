@@ -16,6 +16,7 @@ type joinRef struct {
 	row                        int64
 	label, elapsed             float64 // NaN for null
 	matured, final, correction bool
+	missing                    bool // it matured without its label
 }
 
 // joinOut is the rows that leave next.
@@ -23,9 +24,10 @@ type joinOut struct {
 	refs []joinRef
 }
 
-func (o *joinOut) add(r joinRef) { o.refs = append(o.refs, r) }
-func (o *joinOut) rows() int     { return len(o.refs) }
-func (o *joinOut) drop()         { o.refs = o.refs[:0] }
+func (o *joinOut) add(r joinRef)    { o.refs = append(o.refs, r) }
+func (o *joinOut) rows() int        { return len(o.refs) }
+func (o *joinOut) newest() *joinRef { return &o.refs[len(o.refs)-1] }
+func (o *joinOut) drop()            { o.refs = o.refs[:0] }
 
 // assemble makes the record of the rows that leave.
 func (j *LabelJoin) assemble() (arrow.Record, error) {
@@ -108,10 +110,10 @@ func (j *LabelJoin) plan(refs []joinRef) *joinGather {
 	return g
 }
 
-// hidden returns a, which it takes over, with null in the rows that have not matured.
+// hidden returns a, which it takes over, with null in the rows whose label is not known.
 func hidden(alloc memory.Allocator, a arrow.Array, refs []joinRef) arrow.Array {
 	defer a.Release()
-	if !slices.ContainsFunc(refs, func(r joinRef) bool { return !r.matured }) {
+	if !slices.ContainsFunc(refs, func(r joinRef) bool { return !r.matured || r.missing }) {
 		a.Retain()
 		return a
 	}
@@ -122,7 +124,7 @@ func hidden(alloc memory.Allocator, a arrow.Array, refs []joinRef) arrow.Array {
 	clear(valid.Bytes())
 	nulls := 0
 	for i, r := range refs {
-		if r.matured && a.IsValid(i) {
+		if r.matured && !r.missing && a.IsValid(i) {
 			bitutil.SetBit(valid.Bytes(), old.Offset()+i)
 		} else {
 			nulls++

@@ -133,6 +133,19 @@ var joinCases = map[string]joinCase{
 		rows: []string{"1 0", "4 101"}, labels: []string{"1 20 1", "1 30 0"}, settings: "window: 10s, wait: outcome, outcome_time: end, corrections: true",
 		want: []string{"0/1", "0/1 = 0 after 30 final", "1/4"},
 	},
+	"a label later than two windows is dropped": {
+		rows: []string{"1 0", "2 30", "3 60"}, labels: []string{"1 35 1"},
+		want: []string{"0/1", "1/2", "2/3"}, note: "1 labels without a row",
+	},
+	"a label later than two windows is rejected": {
+		rows: []string{"1 0", "2 30", "3 60"}, labels: []string{"1 35 1"}, settings: "window: 10s, late: reject",
+		want: []string{"0/1", "1/2", "2/3"}, rejected: []string{"want a row with the key of this label"},
+	},
+	"a label that was read makes its row mature with it": { // the label of key 9 needs room
+		rows: []string{"1 0", "2 1", "3 2", "4 50"}, labels: []string{"1 5 1", "9 5 1"}, settings: "window: 10s, memory: 1100, on_full: oldest",
+		want:     []string{"0/1", "1/2", "2/3", "0/1 = 1 after 5", "3/4"},
+		rejected: []string{"got none"}, note: "1 rows matured early for lack of memory",
+	},
 	"over memory the oldest matures": {
 		rows: []string{"1 0", "2 1", "3 2", "4 3", "5 9"}, labels: []string{"1 4 1", "4 5 1"}, settings: "window: 10s, missing: negative, memory: 1100, on_full: oldest",
 		want:     []string{"0/1", "1/2", "2/3", "0/1 = 0 after 3", "3/4", "1/2 = 0 after 2", "3/4 = 1 after 2", "2/3 = 0 after 7", "4/5", "4/5 = 0 after 10 final"},

@@ -148,6 +148,28 @@ func seen(t *testing.T, fs vfs.FS, dir string) map[string]string {
 	return out
 }
 
+// Nothing is written where either side is read.
+func TestLabelJoinIsNotWrittenOver(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string) string {
+		return fmt.Sprintf("{jsonl: {path: %s/%s/*.jsonl, schema: {id: int64, at: timestamp, label: int8}}}", dir, name)
+	}
+	topic := func(name string) string {
+		return fmt.Sprintf("{kafka: {brokers: [localhost:9092], topic: %s, schema: {id: int64, at: timestamp, label: int8}}}", name)
+	}
+	for sink, of := range map[string]func(string) string{"parquet: {path: DIR/rows}": file, "parquet: {path: DIR/labels}": file,
+		"kafka: {brokers: [localhost:9092], topic: rows, spool: DIR/spool}": topic, "kafka: {brokers: [localhost:9092], topic: labels, spool: DIR/spool}": topic} {
+		p, err := runtime.Parse("p.yaml", fmt.Appendf(nil, "name: x\nsource: {label_join: {rows: %s, labels: %s, key: [id], time: at, label_time: at, label: label, window: 1h}}\nsinks: [{%s}]\ncheckpoint: {path: %s/checkpoint}",
+			of("rows"), of("labels"), strings.ReplaceAll(sink, "DIR", dir), dir), os.LookupEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Lint(); err == nil || !strings.Contains(err.Error(), "the source reads") {
+			t.Errorf("%s: want it refused, got %v", sink, err)
+		}
+	}
+}
+
 // The example reaches the peers' figures for a linear model, of labels known at the outcome and when recorded, and the
 // figures of their baselines.
 func TestDelayedExampleReachesThePeers(t *testing.T) {

@@ -38,6 +38,8 @@ func (s *joinSide) open(ctx context.Context, env flow.Env) error {
 	if !ok {
 		return nil
 	}
+	reject := env.Reject
+	env.Reject = func(r flow.Rejection) { reject(s.named(r)) }
 	err := o.Open(ctx, env)
 	var vs check.Violations
 	var v check.Violation
@@ -48,6 +50,19 @@ func (s *joinSide) open(ctx context.Context, env flow.Env) error {
 		return flow.Classify(flow.ErrConfig, check.Under(s.key, v))
 	}
 	return err
+}
+
+// named writes into a rejection where this side is read, where the row does not carry it.
+func (s *joinSide) named(r flow.Rejection) flow.Rejection {
+	if o, ok := s.src.(flow.Originator); ok && r.Topic == "" {
+		r.Topic = o.Origin()
+	}
+	return r
+}
+
+// rejection is row i of what was read ahead as a dead letter.
+func (s *joinSide) rejection(i int, reason string) flow.Rejection {
+	return s.named(flow.RejectRow(s.rec, i, joinStage, reason))
 }
 
 func (s *joinSide) bounded() bool {

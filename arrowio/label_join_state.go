@@ -58,6 +58,7 @@ func (j *LabelJoin) Walk(v flow.Visitor) {
 	}
 	v.Visit("now", &j.now)
 	v.Visit("next", &j.next)
+	v.Visit("forgotten", &j.forgotten)
 	v.Visit("orphans_so_far", &j.wait.orphanCount)
 	j.counts.walk(v.Scope("counts"))
 	s.walk(v)

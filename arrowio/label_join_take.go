@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"time"
-
-	"github.com/sluice-stream/sluice/flow"
 )
 
 // takeRow sends the row at the head as it happens, and waits for its label.
@@ -104,7 +102,7 @@ func (j *LabelJoin) takeLabel() error {
 	slot, ok := j.wait.keys[s.ids[i]]
 	if !ok {
 		at := s.times[i]
-		n := j.wait.hold(orphan{at: at, key: s.ids[i], value: value, row: flow.RejectRow(s.rec, i, joinStage, "")})
+		n := j.wait.hold(orphan{at: at, key: s.ids[i], value: value, row: s.rejection(i, "")})
 		j.wait.timers.push(joinTimer{time: later(at, j.window), row: j.wait.orphans[n].number, slot: n, kind: timerOrphan})
 	} else if reason := j.give(slot, s.times[i], value); reason != "" {
 		j.refuse(s, i, reason)
@@ -158,7 +156,7 @@ func (j *LabelJoin) countLate(end, at int64) string {
 // late is countLate for a label that row i of a side holds; the row itself stays.
 func (j *LabelJoin) late(s *joinSide, i int, end, at int64) {
 	if reason := j.countLate(end, at); reason != "" {
-		j.env.Reject(flow.RejectRow(s.rec, i, joinStage, reason))
+		j.env.Reject(s.rejection(i, reason))
 	}
 }
 
@@ -167,6 +165,6 @@ const joinStage = "label_join"
 
 // refuse rejects the row at the head.
 func (j *LabelJoin) refuse(s *joinSide, i int, reason string) {
-	j.env.Reject(flow.RejectRow(s.rec, i, joinStage, reason))
+	j.env.Reject(s.rejection(i, reason))
 	s.at++
 }

@@ -130,6 +130,9 @@ type Channel interface {
 	Channel() (brokers []string, topic string)
 }
 
+// Composite is a source made of others; where it reads is where these read.
+type Composite interface{ Sources() []Source }
+
 // Sized is a source that may know, once open, how many rows it holds in all; 0 means that it does not.
 type Sized interface{ Rows() int64 }
 

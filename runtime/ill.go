@@ -62,16 +62,21 @@ func (g *graph) illReplay(endless bool) (errs []error) {
 }
 
 // sharedTopic is the topic that both a source and a sink use, "" for none.
-func sharedTopic(source, sink any) string {
-	in, ok := source.(flow.Channel)
-	out, both := sink.(flow.Channel)
-	if !ok || !both {
+func sharedTopic(source flow.Source, sink any) string {
+	out, ok := sink.(flow.Channel)
+	if !ok {
 		return ""
 	}
-	from, topic := in.Channel()
 	to, other := out.Channel()
-	if topic != other || !slices.ContainsFunc(from, func(b string) bool { return slices.Contains(to, b) }) {
-		return ""
+	for _, s := range inputs(source) {
+		in, ok := s.(flow.Channel)
+		if !ok {
+			continue
+		}
+		from, topic := in.Channel()
+		if topic == other && slices.ContainsFunc(from, func(b string) bool { return slices.Contains(to, b) }) {
+			return topic
+		}
 	}
-	return topic
+	return ""
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-stream/sluice/check"
 	"github.com/sluice-stream/sluice/flow"
 	"github.com/sluice-stream/sluice/internal/config"
+	"github.com/sluice-stream/sluice/internal/vfs"
 )
 
 // Pipeline is a pipeline file.
@@ -63,7 +64,7 @@ func (e Every) Validate() error {
 
 // Validate checks the folder and the count.
 func (c CheckpointSettings) Validate() error {
-	return check.All(check.Required("path", c.Path), check.AtLeast("keep", c.Keep, 1))
+	return check.All(check.Required("path", c.Path), check.Under("path", vfs.Written(c.Path)), check.AtLeast("keep", c.Keep, 1))
 }
 
 // Validate checks what concerns the file as a whole.

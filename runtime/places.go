@@ -70,9 +70,11 @@ func (g *graph) ownFolders() (errs []error) {
 	if g.Checkpoint != nil {
 		taken[folder(g.Checkpoint.Path)] = "the checkpoints write there too"
 	}
-	if s, ok := g.source.(flow.Placed); ok && !strings.Contains(s.Place(), "://") {
-		for _, at := range []string{s.Place(), filepath.Dir(s.Place())} { // a folder, or a file or pattern in it
-			taken[folder(at)] = "the source reads there, and a fresh start removes what a sink wrote"
+	for _, src := range inputs(g.source) {
+		if s, ok := src.(flow.Placed); ok && s.Place() != "" && !strings.Contains(s.Place(), "://") {
+			for _, at := range []string{s.Place(), filepath.Dir(s.Place())} { // a folder, or a file or pattern in it
+				taken[folder(at)] = "the source reads there, and a fresh start removes what a sink wrote"
+			}
 		}
 	}
 	claim := func(sink flow.Sink, c registry.Choice[flow.Sink], owner string) {
@@ -95,6 +97,19 @@ func (g *graph) ownFolders() (errs []error) {
 		claim(g.dead, g.DeadLetter, "the dead letters write there too")
 	}
 	return errs
+}
+
+// inputs are the sources that read, of which s may be made.
+func inputs(s flow.Source) []flow.Source {
+	c, ok := s.(flow.Composite)
+	if !ok {
+		return []flow.Source{s}
+	}
+	var out []flow.Source
+	for _, part := range c.Sources() {
+		out = append(out, inputs(part)...)
+	}
+	return out
 }
 
 // folder makes two ways of writing one path equal.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
@@ -59,30 +58,35 @@ func Run(ctx context.Context, p *Pipeline, o Options) (*Result, error) {
 		return nil, errors.Join(err, g.close())
 	}
 	defer unlock()
+	free, err := g.lockSinks(o.FS)
+	if err != nil {
+		return nil, errors.Join(err, g.close())
+	}
+	defer free()
 	r := &run{graph: g, opts: o, store: store, result: &Result{Pipeline: p.Name}}
 	err = r.execute(ctx)
 	return r.result, errors.Join(err, g.close())
 }
 
 // openStore returns the store of checkpoints, nil when the pipeline has none, locked against a second run. In an
-// object store there is no lock: there the second run that would write a checkpoint finds it taken.
+// object store there is no lock: there a run claims the place, and the one before it stops.
 func openStore(p *Pipeline, o Options) (*state.Store, func(), error) {
 	if p.Checkpoint == nil {
 		return nil, func() {}, nil
 	}
 	path := p.Checkpoint.Path
-	if strings.Contains(path, "://") {
-		fs, dir, err := vfs.Open(path)
-		if err != nil {
-			return nil, nil, flow.Classify(flow.ErrConfig, fmt.Errorf("%s: %w", p.at("checkpoint.path"), err))
-		}
+	fs, dir, err := vfs.Open(path)
+	if err != nil {
+		return nil, nil, flow.Classify(flow.ErrConfig, fmt.Errorf("%s: %w", p.at("checkpoint.path"), err))
+	}
+	if _, local := fs.(vfs.OS); !local {
 		return state.NewStore(fs, dir, p.Checkpoint.Keep), func() {}, nil
 	}
-	unlock, err := lockDir(path)
+	unlock, err := lockDir(dir)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", p.at("checkpoint.path"), err)
 	}
-	return state.NewStore(o.FS, path, p.Checkpoint.Keep), unlock, nil
+	return state.NewStore(o.FS, dir, p.Checkpoint.Keep), unlock, nil
 }
 
 type run struct {
@@ -97,6 +101,9 @@ func (r *run) execute(ctx context.Context) error {
 	began := time.Now()
 	from, err := r.newest()
 	if err != nil {
+		return err
+	}
+	if from, err = r.claim(from); err != nil {
 		return err
 	}
 	env := flow.Env{Pipeline: r.Name, Seed: r.Seed, Alloc: r.opts.Alloc, Log: r.opts.Log, FS: r.opts.FS, Dial: r.opts.Dial, Fresh: r.opts.Fresh}
@@ -164,10 +171,21 @@ func (r *run) newest() (*state.Checkpoint, error) {
 		return nil, nil
 	}
 	from, err := r.store.Newest()
-	if err != nil || from == nil {
-		return nil, err
+	if err != nil {
+		return nil, r.unread(err)
+	}
+	if from == nil {
+		return nil, nil
 	}
 	return from, r.sameIdentity(from.Identity)
+}
+
+// unread gives an error of reading checkpoints its class. Damage has one, and says where it is.
+func (r *run) unread(err error) error {
+	if errors.Is(err, flow.ErrCorrupt) {
+		return err
+	}
+	return flow.Disk("cannot read the checkpoints in", r.Checkpoint.Path, err)
 }
 
 // decided goes back to the newest checkpoint that counts, where the source settles that with others.

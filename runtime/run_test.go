@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sluice-stream/sluice/flow"
-	_ "github.com/sluice-stream/sluice/internal/vfs/bucket" // mem://
+	_ "github.com/sluice-stream/sluice/internal/vfs/bucket/inmemory" // mem://
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

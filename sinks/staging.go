@@ -2,6 +2,7 @@ package sinks
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -29,6 +30,8 @@ type staging struct {
 	ext    string // ".parquet"
 	single bool   // one file a checkpoint: its name holds no number
 	keep   int    // newest versions that stay visible; 0: all, a checkpoint adds rows and replaces none
+
+	prepared map[flow.CheckpointID]int // files of a checkpoint that this process has prepared
 }
 
 // name is that of file n of checkpoint id: part-00000007-0000.parquet, or embeddings-00000007.parquet.
@@ -111,9 +114,42 @@ func (s *staging) probe() error {
 	return nil
 }
 
-// commit makes the stages of id visible and drops versions that are too old. It may be repeated.
+// prepare remembers that checkpoint id has n files.
+func (s *staging) prepare(id flow.CheckpointID, n int) {
+	if s.prepared == nil {
+		s.prepared = map[flow.CheckpointID]int{}
+	}
+	maps.DeleteFunc(s.prepared, func(old flow.CheckpointID, _ int) bool { return old+1 < id }) // committed long since
+	s.prepared[id] = n
+}
+
+// commit makes the stages of id visible and drops versions that are too old. It may be repeated. A file that this
+// process has prepared and that is neither staged nor visible is an error.
 func (s *staging) commit(id flow.CheckpointID) error {
-	return s.publish(func(f named) bool { return f.id == id }, id)
+	done, err := s.publish(func(f named) bool { return f.id == id })
+	if err == nil && done < s.prepared[id] { // a repetition, or they are gone
+		err = s.complete(id)
+	}
+	if err != nil {
+		return err
+	}
+	return s.prune(id)
+}
+
+// complete wants every file of id to be visible.
+func (s *staging) complete(id flow.CheckpointID) error {
+	visible, err := s.list(s.dir, "")
+	if err != nil {
+		return err
+	}
+	for n := range s.prepared[id] {
+		name := s.name(id, n)
+		if !slices.Contains(visible, named{id, name}) {
+			return flow.Corruptf("%s: want the file %s, which was prepared, got none: another program has removed it; keep others out of this folder, and "+
+				"remove the newest manifest of the checkpoints to write its rows again, or start over with --fresh", s.dir, name)
+		}
+	}
+	return nil
 }
 
 // recover removes what is beyond last and makes visible what a checkpoint up to last had prepared.
@@ -144,13 +180,18 @@ func (s *staging) recover(last flow.CheckpointID) error {
 			}
 		}
 	}
-	return s.publish(func(f named) bool { return f.id <= last }, last)
+	clear(s.prepared)
+	if _, err := s.publish(func(f named) bool { return f.id <= last }); err != nil {
+		return err
+	}
+	return s.prune(last)
 }
 
-func (s *staging) publish(want func(named) bool, upTo flow.CheckpointID) error {
+// publish makes stages visible and says how many.
+func (s *staging) publish(want func(named) bool) (done int, err error) {
 	files, err := s.list(s.stages(), stageExt)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, f := range files {
 		if !want(f) {
@@ -158,10 +199,11 @@ func (s *staging) publish(want func(named) bool, upTo flow.CheckpointID) error {
 		}
 		to := filepath.Join(s.dir, f.name)
 		if err := s.fs.Rename(s.stage(f.name), to); err != nil {
-			return flow.Disk("cannot make visible", to, err)
+			return done, flow.Disk("cannot make visible", to, err)
 		}
+		done++
 	}
-	return s.prune(upTo)
+	return done, nil
 }
 
 // prune removes all but the newest versions up to id. New ones are visible before old ones go.

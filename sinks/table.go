@@ -183,6 +183,7 @@ func (t *table) Prepare(_ context.Context, id flow.CheckpointID) error {
 	if err != nil {
 		return t.breakDown(err)
 	}
+	t.prepare(id, t.number)
 	t.next, t.number = id+1, 0
 	return nil
 }

@@ -27,7 +27,7 @@ func checkpointCmd() *cobra.Command {
 		Long: "Works on the checkpoints of a pipeline. PATH is the folder of the checkpoints, its place in an object store\n" +
 			"(s3://bucket/prefix), or the pipeline file that names it.",
 		Example: "  sluice checkpoint list out/checkpoint\n  sluice checkpoint verify pipeline.yaml",
-		Args:    cobra.NoArgs,
+		Args:    exactly(0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(checkpointListCmd(), checkpointVerifyCmd(), checkpointForkCmd(), checkpointResetCmd())
@@ -37,6 +37,8 @@ func checkpointCmd() *cobra.Command {
 // checkpoints is where a pipeline keeps its checkpoints.
 type checkpoints struct {
 	path     string
+	local    bool // on a disk, where a run holds a lock
+	dir      string
 	store    *state.Store
 	pipeline *runtime.Pipeline // nil when the folder itself was named
 }
@@ -58,12 +60,32 @@ func openCheckpoints(path string) (*checkpoints, error) {
 	if err != nil {
 		return nil, flow.Classify(flow.ErrConfig, err)
 	}
-	c.store = state.NewStore(files, dir, 1)
+	_, c.local = files.(vfs.OS)
+	c.dir, c.store = dir, state.NewStore(files, dir, 1)
 	return c, nil
 }
 
-// local says that the checkpoints lie on a disk, where a run holds a lock.
-func (c *checkpoints) local() bool { return !strings.Contains(c.path, "://") }
+// exactly is cobra.ExactArgs with the class of a mistake of the user.
+func exactly(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == n {
+			return nil
+		}
+		plural := "s"
+		if n == 1 {
+			plural = ""
+		}
+		return flow.Configf("want %d argument%s, got %d; see `%s --help`", n, plural, len(args), cmd.CommandPath())
+	}
+}
+
+// unread gives an error of reading checkpoints its class. Damage has one, and says where it is.
+func (c *checkpoints) unread(err error) error {
+	if err == nil || errors.Is(err, flow.ErrCorrupt) {
+		return err
+	}
+	return flow.Disk("cannot read the checkpoints in", c.path, err)
+}
 
 // some returns the numbers of the checkpoints, at least one.
 func (c *checkpoints) some() ([]uint64, error) {
@@ -75,8 +97,8 @@ func (c *checkpoints) some() ([]uint64, error) {
 		return ids, nil
 	}
 	got := "none in " + c.path
-	if _, err := os.Stat(c.path); c.local() && errors.Is(err, fs.ErrNotExist) {
-		got = "no folder " + c.path
+	if _, err := os.Stat(c.dir); c.local && errors.Is(err, fs.ErrNotExist) {
+		got = "no folder " + c.dir
 	}
 	return nil, flow.Classify(flow.ErrConfig, check.Violation{Want: "a folder with checkpoints", Got: got, Hint: "name the path under checkpoint: of a pipeline that has run"})
 }
@@ -94,15 +116,15 @@ func (c *checkpoints) load(id uint64) (*state.Checkpoint, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, flow.Configf("%s: want one of checkpoints %s, got %d", c.path, strings.Trim(fmt.Sprint(ids), "[]"), id)
 	}
-	return found, err
+	return found, c.unread(err)
 }
 
 // lock keeps runs away until unlock is called. In an object store there is no lock.
 func (c *checkpoints) lock() (unlock func(), err error) {
-	if !c.local() {
+	if !c.local {
 		return func() {}, nil
 	}
-	return runtime.Lock(c.path)
+	return runtime.Lock(c.dir)
 }
 
 func checkpointListCmd() *cobra.Command {
@@ -113,7 +135,7 @@ func checkpointListCmd() *cobra.Command {
 		Long: "Shows every checkpoint that is kept: its number, the rows up to it, when it was published, the bytes of its bases\n" +
 			"and of the deltas over them, the pass over the input, and the hash of what was learned. It reads manifests only.",
 		Example: "  sluice checkpoint list out/checkpoint\n  sluice checkpoint list pipeline.yaml --json",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := openCheckpoints(args[0])
 			if err != nil {
@@ -163,7 +185,7 @@ func (c *checkpoints) list() ([]keptCheckpoint, error) {
 	for _, id := range ids {
 		m, err := c.store.Manifest(id)
 		if err != nil {
-			return nil, err
+			return nil, c.unread(err)
 		}
 		k := keptCheckpoint{Checkpoint: id, Pipeline: m.Pipeline, Published: times[id], Rows: m.Rows, Rejected: m.Rejected, Pass: m.Pass, Final: m.Final,
 			Forked: m.Forked, StateHash: m.StateHash}

@@ -30,7 +30,7 @@ func checkpointForkCmd() *cobra.Command {
 		Short:   "Start a new pipeline from a checkpoint of another",
 		Long:    forkLong,
 		Example: "  sluice checkpoint fork out/checkpoint next.yaml\n  sluice checkpoint fork pipeline.yaml next.yaml --checkpoint 12",
-		Args:    cobra.ExactArgs(2),
+		Args:    exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, to, err := fork(args[0], args[1], id)
 			if err != nil {

@@ -20,7 +20,7 @@ before are printed as the flags that put them back.
 
 --offset sets one partition, --to all of them: earliest, latest, or the first row at or behind a time (RFC 3339). --to
 asks the brokers, so PATH must be the pipeline file. A run that uses the checkpoints must be stopped first; in an
-object store, where there is no lock, that is yours to see to.`
+object store, where there is no lock, it stops at its next checkpoint.`
 
 // move is what a reset is asked to do.
 type move struct {
@@ -35,7 +35,7 @@ func checkpointResetCmd() *cobra.Command {
 		Short:   "Move the Kafka offsets of the newest checkpoint",
 		Long:    resetLong,
 		Example: "  sluice checkpoint reset pipeline.yaml --to earliest\n  sluice checkpoint reset out/checkpoint --offset clicks/0=1200 --offset clicks/1=900",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return reset(cmd.Context(), cmd.OutOrStdout(), args[0], mv)
 		},
@@ -61,6 +61,9 @@ func reset(ctx context.Context, w io.Writer, path string, mv move) error {
 		return err
 	}
 	defer unlock()
+	if err := c.store.Claim(); err != nil {
+		return flow.Disk("cannot write a checkpoint to", c.path, err)
+	}
 	from, err := c.load(0)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluice-stream/sluice/flow"
 	"github.com/sluice-stream/sluice/internal/state"
+	_ "github.com/sluice-stream/sluice/internal/vfs/bucket/inmemory" // mem://
 	"github.com/sluice-stream/sluice/runtime"
 )
 
@@ -243,6 +244,7 @@ func TestCheckpointResetRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(t, flow.ErrConfig, "another run uses these checkpoints", "checkpoint", "reset", dir, "--offset", "t/0=1")
+	refused(t, flow.ErrConfig, "another run uses these checkpoints", "checkpoint", "reset", "file://"+filepath.ToSlash(dir), "--offset", "t/0=1")
 	unlock()
 	if d := cmp.Diff(before, b.visible()); d != "" {
 		t.Error(d)
@@ -279,4 +281,15 @@ func TestCheckpointsInAnObjectStore(t *testing.T) {
 		t.Errorf("want 30 rows twice, got %+v", res)
 	}
 	refused(t, flow.ErrConfig, "want a folder with checkpoints, got none in "+url+"-none", "checkpoint", "list", url+"-none")
+}
+
+func TestCheckpointArguments(t *testing.T) {
+	for words, args := range map[string][]string{
+		"want 2 arguments, got 1; see `sluice checkpoint fork --help`": {"fork", "out/checkpoint"},
+		"want 1 argument, got 0": {"list"},
+		"want 1 argument, got 2": {"verify", "a", "b"},
+		"want 0 arguments":       {"move"},
+	} {
+		refused(t, flow.ErrConfig, words, append([]string{"checkpoint"}, args...)...)
+	}
 }

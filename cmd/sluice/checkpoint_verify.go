@@ -13,7 +13,7 @@ func checkpointVerifyCmd() *cobra.Command {
 		Long: "Reads every file that a kept checkpoint names, checks its hash, puts bases and deltas together as a restore would,\n" +
 			"and checks what they say. It stops at the first fault, names it, and exits with code 5.",
 		Example: "  sluice checkpoint verify out/checkpoint\n  sluice checkpoint verify s3://bucket/runs/clicks",
-		Args:    cobra.ExactArgs(1),
+		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := openCheckpoints(args[0])
 			if err != nil {
@@ -26,7 +26,7 @@ func checkpointVerifyCmd() *cobra.Command {
 			for _, id := range ids {
 				found, err := c.store.Load(id)
 				if err != nil {
-					return err
+					return c.unread(err)
 				}
 				parts, err := found.Verify()
 				if err != nil {

@@ -31,6 +31,7 @@ type Manifest struct {
 	Final      bool            `json:"final"`            // the run is finished
 	Forked     string          `json:"forked,omitempty"` // the pipeline and checkpoint it was forked from; some parts were left behind
 	StateHash  string          `json:"state_hash"`
+	Run        string          `json:"run,omitempty"` // of the process that wrote it, at random; not in the oldest of version 2
 	Parts      []Part          `json:"parts"`
 	Report     json.RawMessage `json:"report,omitempty"`
 	Check      string          `json:"check"` // hash of this file with an empty check

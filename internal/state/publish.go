@@ -13,9 +13,13 @@ import (
 )
 
 // Publish makes the checkpoint exist: its manifest appears, whole. Later captures compare with it. It fails with
-// ErrTaken when another checkpoint of that number is there.
+// ErrTaken when a checkpoint of that number is there, be it the same, that another run has written, and when another
+// run has claimed the place.
 func (s *Store) Publish(m *Manifest) error {
-	m.Format = FormatVersion
+	if err := s.stillOurs(); err != nil {
+		return err
+	}
+	m.Format, m.Run = FormatVersion, s.run
 	b, err := m.encode()
 	if err != nil {
 		return err
@@ -43,7 +47,7 @@ func (s *Store) Publish(m *Manifest) error {
 
 // Replace puts m in the place of the checkpoint that has its number, at once. Nothing may run on that checkpoint.
 func (s *Store) Replace(m *Manifest) error {
-	m.Format = FormatVersion
+	m.Format, m.Run = FormatVersion, s.run
 	b, err := m.encode()
 	if err != nil {
 		return err

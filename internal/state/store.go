@@ -1,6 +1,7 @@
 package state
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +20,7 @@ var ErrTaken = errors.New("another run has written")
 // Store is a folder of checkpoints:
 //
 //	manifest-00000012.json    one for each checkpoint that is kept
+//	owner-00000003.json       in an object store: the run that writes there is that of the highest number
 //	parts/NAME-HASH.arrow     bases and deltas, named after their bytes, shared by the checkpoints that name them
 //
 // It is safe for concurrent use; at most one checkpoint is under way at a time.
@@ -27,6 +29,8 @@ type Store struct {
 	dir   string
 	keep  int
 	young time.Duration // files of parts that are younger are not swept
+	run   string        // tells the manifests of this process from equal ones of another
+	owner uint64        // number of the claim, 0 without one
 
 	files sync.Mutex // held by who writes or removes part files
 
@@ -41,7 +45,7 @@ const another = time.Hour
 
 // NewStore returns the store in dir that keeps the newest `keep` checkpoints.
 func NewStore(fs vfs.FS, dir string, keep int) *Store {
-	s := &Store{fs: fs, dir: dir, keep: max(keep, 1), images: map[string]*image{}, pending: map[string]*image{}}
+	s := &Store{fs: fs, dir: dir, keep: max(keep, 1), run: rand.Text(), images: map[string]*image{}, pending: map[string]*image{}}
 	if vfs.Shared(fs) {
 		s.young = another
 	}

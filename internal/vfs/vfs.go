@@ -36,7 +36,7 @@ type OS struct{}
 
 // Create opens path for writing, empty.
 func (OS) Create(path string) (File, error) {
-	if err := makeDir(filepath.Dir(path)); err != nil {
+	if err := MakeDir(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	f, err := os.Create(path)
@@ -61,7 +61,7 @@ func (OS) ReadFile(path string) ([]byte, error) { return os.ReadFile(path) }
 
 // Rename moves a file and syncs both folders, so that a power cut does not undo it.
 func (OS) Rename(from, to string) error {
-	if err := makeDir(filepath.Dir(to)); err != nil {
+	if err := MakeDir(filepath.Dir(to)); err != nil {
 		return err
 	}
 	if err := os.Rename(from, to); err != nil {
@@ -97,8 +97,8 @@ func (OS) ReadDir(path string) ([]fs.DirEntry, error) {
 	return ents, err
 }
 
-// makeDir makes a folder and its parents, and syncs the parent of each one that is new.
-func makeDir(dir string) error {
+// MakeDir makes a folder and its parents on the real disk, and syncs the parent of each one that is new.
+func MakeDir(dir string) error {
 	if info, err := os.Stat(dir); err == nil {
 		if info.IsDir() {
 			return nil
@@ -107,7 +107,7 @@ func makeDir(dir string) error {
 	}
 	parent := filepath.Dir(dir)
 	if parent != dir {
-		if err := makeDir(parent); err != nil {
+		if err := MakeDir(parent); err != nil {
 			return err
 		}
 	}

@@ -43,14 +43,18 @@ func key(path string) string {
 // fail gives err the meaning it has on a disk.
 func (s *store) fail(op, path string, err error) error {
 	class := vfs.ErrUnreachable
-	switch gcerrors.Code(err) {
-	case gcerrors.NotFound:
+	switch code := gcerrors.Code(err); {
+	case strings.Contains(err.Error(), "get credentials"): // the library has no error of its own for it
+		class = fmt.Errorf("%w: no credentials, which come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", syscall.EACCES)
+	case code == gcerrors.NotFound && op == "list": // a folder that is not there is empty
+		class = fmt.Errorf("%w: no such bucket", syscall.ENOTDIR)
+	case code == gcerrors.NotFound:
 		class = fs.ErrNotExist
-	case gcerrors.AlreadyExists, gcerrors.FailedPrecondition:
+	case code == gcerrors.AlreadyExists, code == gcerrors.FailedPrecondition:
 		class = fs.ErrExist
-	case gcerrors.PermissionDenied:
+	case code == gcerrors.PermissionDenied:
 		class = syscall.EACCES
-	case gcerrors.InvalidArgument, gcerrors.Unimplemented:
+	case code == gcerrors.InvalidArgument, code == gcerrors.Unimplemented:
 		class = fs.ErrInvalid
 	}
 	// not wrapped: a context that was ended here says nothing about the one of the run

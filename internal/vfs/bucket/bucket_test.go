@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"net/http/httptest"
+	"os"
 	"path"
 	"strings"
 	"syscall"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	"gocloud.dev/blob"
 	"gocloud.dev/blob/memblob"
 	_ "gocloud.dev/blob/s3blob"
 
@@ -61,6 +64,18 @@ func s3(t *testing.T) string {
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "not-shown")
 	return "s3://tests/deep/prefix?endpoint=" + server.URL
+}
+
+// memories are the stores that mem:// opens, as package inmemory does.
+var memories = map[string]*blob.Bucket{}
+
+func init() {
+	OpenMemory(func(name string) *blob.Bucket {
+		if memories[name] == nil {
+			memories[name] = memblob.OpenBucket(nil)
+		}
+		return memories[name]
+	})
 }
 
 // stores opens every kind of object store.
@@ -198,11 +213,52 @@ func TestOpen(t *testing.T) {
 		"s3://key:secret@bucket/x":   "AWS_ACCESS_KEY_ID",
 		"s3://bucket/x?colour=green": "colour",
 		"s3://bu cket/x":             "want a path or the URL",
+		"s3:/x/y":                    "write s3://x/y",
+		"file:/x/y":                  "write file:///x/y",
 	} {
 		_, _, err := vfs.Open(path)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret@") {
 			t.Errorf("%s: want %q, got %v", path, want, err)
 		}
+	}
+	if _, _, err := vfs.Open("C:/x"); err != nil {
+		t.Errorf("a drive is no scheme: %v", err)
+	}
+	was := memory
+	defer OpenMemory(was)
+	OpenMemory(nil) // as in the program
+	if _, _, err := vfs.Open("mem://b/x"); err == nil || !strings.Contains(err.Error(), "ends with the program") {
+		t.Errorf("want mem:// refused, got %v", err)
+	}
+}
+
+// TestNoCredentials wants to hear of the variables, and nothing from the library itself on stderr, where the machine
+// has a metadata service that gives no keys.
+func TestNoCredentials(t *testing.T) {
+	closed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	defer closed.Close()
+	none := path.Join(t.TempDir(), "none")
+	for key, value := range map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none,
+		"AWS_MAX_ATTEMPTS": "1", "AWS_EC2_METADATA_SERVICE_ENDPOINT": closed.URL} {
+		t.Setenv(key, value)
+	}
+	said, err := os.Create(path.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
+	was := os.Stderr
+	os.Stderr = said
+	f, _, err := vfs.Open("s3://tests?endpoint=http://127.0.0.1:1")
+	if err == nil {
+		_, err = f.ReadDir("x")
+	}
+	os.Stderr = was
+	if !errors.Is(err, syscall.EACCES) || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
+		t.Errorf("want EACCES, got %v", err)
+	}
+	if b, err := os.ReadFile(said.Name()); len(b) > 0 || err != nil {
+		t.Errorf("on stderr: %s (%v)", b, err)
 	}
 }
 
@@ -212,6 +268,9 @@ func TestBucketErrors(t *testing.T) {
 	missing, _ := opened(t, strings.Replace(url, "tests", "other", 1))
 	if err := vfs.PutNew(missing, "x", []byte("1")); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "s3://other/x") {
 		t.Errorf("no such bucket: want ErrNotExist, got %v", err)
+	}
+	if _, err := missing.ReadDir("x"); !errors.Is(err, syscall.ENOTDIR) || !strings.Contains(err.Error(), "no such bucket") {
+		t.Errorf("no such bucket: want ENOTDIR, got %v", err)
 	}
 	t.Setenv("AWS_MAX_ATTEMPTS", "1")
 	deaf, _ := opened(t, "s3://tests?endpoint=http://127.0.0.1:1")

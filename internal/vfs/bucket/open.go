@@ -2,12 +2,11 @@ package bucket
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"os"
-	"sync"
 
 	"gocloud.dev/blob"
-	"gocloud.dev/blob/memblob"
 
 	"github.com/sluice-stream/sluice/internal/vfs"
 )
@@ -17,8 +16,13 @@ func init() { vfs.OpenStores(open) }
 // open opens the bucket of a URL with the driver for its scheme, which the program has to import.
 func open(u *url.URL) (vfs.FS, error) {
 	name := u.Scheme + "://" + u.Host
-	if u.Scheme == "mem" {
+	switch {
+	case u.Scheme == "mem" && memory == nil:
+		return nil, errors.New("mem:// ends with the program: give a folder or a bucket")
+	case u.Scheme == "mem":
 		return New(memory(u.Host), name), nil
+	case u.Scheme == "s3":
+		noLegacy()
 	}
 	b, err := blob.OpenBucket(context.Background(), bucketURL(u))
 	if err != nil {
@@ -47,20 +51,17 @@ func bucketURL(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, RawQuery: q.Encode()}).String()
 }
 
-var memories struct {
-	sync.Mutex
-	byName map[string]*blob.Bucket
+// noLegacy keeps the library from asking the first version of Amazon's metadata service, which it tells on stderr. Who
+// needs it sets the variable to false.
+func noLegacy() {
+	const key = "AWS_EC2_METADATA_V1_DISABLED"
+	if _, set := os.LookupEnv(key); !set {
+		_ = os.Setenv(key, "true") // fails for a bad name only
+	}
 }
 
-// memory returns the bucket of that name in this process.
-func memory(name string) *blob.Bucket {
-	memories.Lock()
-	defer memories.Unlock()
-	if memories.byName == nil {
-		memories.byName = map[string]*blob.Bucket{}
-	}
-	if memories.byName[name] == nil {
-		memories.byName[name] = memblob.OpenBucket(nil)
-	}
-	return memories.byName[name]
-}
+// memory opens the store of that name in this process; nil outside of tests.
+var memory func(name string) *blob.Bucket
+
+// OpenMemory sets how mem:// is opened. Package inmemory calls it.
+func OpenMemory(open func(name string) *blob.Bucket) { memory = open }
