@@ -14,7 +14,7 @@ func TestNoteCarriesOn(t *testing.T) {
 	n, _ = n.by("a", 3, 0)
 	n, _ = n.by("b", 9, 2)
 	n, _ = n.by("a", 4, 0)
-	n, text := n.by("c", 1, 5)
+	_, text := n.by("c", 1, 5)
 	const want = `{"member":"c","checkpoint":1,"row":5,"before":[["a",4],["b",9]]}`
 	if text != want {
 		t.Errorf("want %s, got %s", want, text)

@@ -23,7 +23,6 @@ type scenario struct {
 	train   string // settings, "" for none
 	tally   int    // entries of the table of tally, 0: without
 	mask    bool   // the model has a gate, whose table is written
-	forget  string // name of the state that the trainer forgets
 	epochs  bool
 	sinks   []string
 	dead    bool // dead letters

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	patience = 1 << 14               // looks at a channel, some 20 microseconds, before a goroutine sleeps on it
+	patience = 1 << 12               // looks at a channel, some 10 microseconds, before a goroutine sleeps on it
 	idleTime = 50 * time.Millisecond // without a call after which the workers end
 )
 

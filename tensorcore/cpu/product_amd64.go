@@ -81,7 +81,7 @@ const (
 	groupSize = 1 << 20 // bytes of panels that are used at a time: half of a second-level cache
 	packRows  = 96      // rows of a from which copying b into panels pays
 	packCols  = 8       // vectors of b from which copying a transposed a pays; rows that are contiguous need no copy
-	worthIt   = 1 << 20 // multiply-adds that are worth another processor
+	worthIt   = 2 << 20 // multiply-adds that are worth another processor: some 25 microseconds
 	matrixMax = 4 << 20 // multiply-adds of a matrix of a batch up to which one processor computes it alone
 )
 
@@ -123,10 +123,11 @@ func (p *product[T]) room() int {
 	return p.group * max(p.vectors, 1) * p.width * p.longest
 }
 
+// run computes all matrices: small ones side by side, large ones one after the other, each split.
 func (p *product[T]) run(e *Engine) {
 	work := p.I * p.J * p.K
 	if p.Batch > 1 && work <= matrixMax {
-		grain := max(1, worthIt/work)
+		grain := (worthIt + work - 1) / work
 		if e.serial(p.Batch, grain) {
 			p.matrices(0, p.Batch)
 		} else {
@@ -167,18 +168,21 @@ func (p *product[T]) matrix(n int, packed []T, e *Engine) {
 	}
 }
 
+// splitPart computes p.part, on several goroutines when there is enough to do.
 func (p *product[T]) splitPart(e *Engine) {
 	s := p.part
-	work := p.I * s.depth * (s.last - s.first) * max(p.vectors, 1) * p.width
+	j, _, _ := p.panel(s.first)
+	last, _, cols := p.panel(s.last - 1)
+	work := p.I * s.depth * (last + cols - j)
 	units := p.count(s)
-	grain := max(1, worthIt*units/work)
+	grain := (worthIt*units + work - 1) / work
 	if e.serial(units, grain) {
 		p.packPanels(s, p.packed, 0, s.last-s.first)
 		p.units(s, p.packed, 0, units)
 		return
 	}
 	if p.packB {
-		e.split(s.last-s.first, max(1, worthIt/16/(s.depth*p.width*max(1, p.vectors))), p.packF)
+		e.split(s.last-s.first, max(1, worthIt/64/(s.depth*p.width*max(1, p.vectors))), p.packF)
 	}
 	e.split(units, grain, p.unitsF)
 }
@@ -197,9 +201,16 @@ func (p *product[T]) panel(q int) (j, vectors, cols int) {
 	if q == p.wide {
 		return p.full * p.width, 0, p.J - p.full*p.width
 	}
-	v := p.full * q / p.wide
-	vectors = p.full*(q+1)/p.wide - v
-	return v * p.width, vectors, vectors * p.width
+	v, end := deal(p.full, q, p.wide)
+	return v * p.width, end - v, (end - v) * p.width
+}
+
+// deal returns the bounds of part k of n things that are dealt evenly to some parts.
+func deal(n, k, parts int) (from, to int) {
+	if parts == 1 { // the only part of small matrices, for which a division takes long
+		return 0, n
+	}
+	return n * k / parts, n * (k + 1) / parts
 }
 
 // start returns a tile with what all tiles of section s have in common.
@@ -230,7 +241,7 @@ func (p *product[T]) inPlace(s section, from, to int) {
 		j, vectors, cols := p.panel(q)
 		count := (p.I + p.rows[vectors] - 1) / p.rows[vectors]
 		for r := range count { // rows are dealt evenly: thin tiles are slow
-			i, end := p.I*r/count, p.I*(r+1)/count
+			i, end := deal(p.I, r, count)
 			p.setA(&t, s, i, end-i)
 			p.tile(&t, s, i, j, vectors, cols, p.b[(s.n*p.K+s.from)*p.J+j:], p.J)
 		}
@@ -248,7 +259,7 @@ func (p *product[T]) rowTiles(s section, packed []T, from, to int) {
 	}
 	first, _, _ := p.panel(s.first)
 	for r := from; r < to; r++ {
-		i, end := p.I*r/p.tiles, p.I*(r+1)/p.tiles
+		i, end := deal(p.I, r, p.tiles)
 		if p.packA {
 			p.packTile(turned.s, s, i, end-i)
 			t.a, t.aRow, t.aStep, t.rows = unsafe.Pointer(&turned.s[0]), p.size, p.tileRows*p.size, end-i
@@ -271,6 +282,7 @@ func (p *product[T]) setA(t *tile, s section, i, rows int) {
 	t.a, t.aRow, t.aStep, t.rows = unsafe.Pointer(&p.a[s.n*p.I*p.K+i*row+s.from*step]), row*p.size, step*p.size, rows
 }
 
+// tile computes the tile at row i and column j from the vectors of b, bStep elements apart.
 func (p *product[T]) tile(t *tile, s section, i, j, vectors, cols int, b []T, bStep int) {
 	t.b, t.bStep, t.vectors = unsafe.Pointer(&b[0]), bStep*p.size, vectors
 	t.c = unsafe.Pointer(&p.dst[(s.n*p.I+i)*p.J+j])

@@ -106,7 +106,7 @@ func denseOf[T float](s []T) *tensor.Dense {
 func gemmShapes() []tc.GemmSpec {
 	var out []tc.GemmSpec
 	for _, d := range [][4]int{{1, 1, 1, 1}, {1, 12, 32, 7}, {1, 13, 33, 9}, {1, 6, 16, 8}, {1, 7, 17, 3}, {1, 5, 8, 16}, {1, 11, 24, 20},
-		{1, 64, 1, 128}, {1, 200, 3, 60}, {1, 1, 40, 64}, {1, 100, 50, 30}, {1, 97, 31, 600}, {1, 20, 35, 1100}, {1, 120, 150, 330},
+		{1, 64, 1, 128}, {1, 200, 3, 60}, {1, 1, 40, 64}, {1, 100, 50, 30}, {1, 97, 31, 600}, {1, 20, 35, 700}, {1, 110, 100, 330},
 		{3, 15, 15, 16}, {2, 100, 9, 40}, {2, 9, 60, 11}, {3, 40, 1, 9}, {1, 3, 0, 4}, {1, 0, 3, 4}, {1, 3, 4, 0}, {0, 3, 4, 2}} {
 		for flags := range 8 {
 			out = append(out, tc.GemmSpec{Batch: d[0], I: d[1], J: d[2], K: d[3], TransA: flags&1 > 0, TransB: flags&2 > 0, Relu: flags&4 > 0})
@@ -121,14 +121,14 @@ func TestGemmAgainstFloat64(t *testing.T) {
 }
 
 func againstFloat64[T float](t *testing.T, unit float64) {
-	for _, e := range engines(t, 2) {
-		for i, s := range gemmShapes() {
-			a, b := randomOf[T](1, s.Batch*s.I*s.K), randomOf[T](2, s.Batch*s.K*s.J)
-			var bias []T
-			if i%3 > 0 {
-				bias = randomOf[T](3, s.J)
-			}
-			want, size := wantProduct(a, b, bias, s)
+	for i, s := range gemmShapes() {
+		a, b := randomOf[T](1, s.Batch*s.I*s.K), randomOf[T](2, s.Batch*s.K*s.J)
+		var bias []T
+		if i%3 > 0 {
+			bias = randomOf[T](3, s.J)
+		}
+		want, size := wantProduct(a, b, bias, s)
+		for _, e := range engines(t, 2) {
 			for k, got := range runGemm(t, e, a, b, bias, s) {
 				// the bound of recursive summation: K+1 roundings
 				if !(math.Abs(float64(got)-want[k]) <= size[k]*float64(s.K+1)*unit) {
@@ -204,16 +204,16 @@ func transposeRows(dst, src []float32, columns, rows int) {
 // TestGemmOfOddNumbers compares with the twin where numbers are NaN, infinite, denormal and zero with a sign.
 func TestGemmOfOddNumbers(t *testing.T) {
 	odd := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 1e-42, -1e-44, 0, float32(math.Copysign(0, -1)), 3e38, 1, -2}
-	for _, e := range engines(t, 1) {
-		for i, s := range gemmShapes() {
-			a, b := random32(1, s.Batch*s.I*s.K), random32(2, s.Batch*s.K*s.J)
-			for k := i % 7; k < len(a); k += 61 {
-				a[k] = odd[k%len(odd)]
-			}
-			for k := i % 5; k < len(b); k += 97 {
-				b[k] = odd[k%len(odd)]
-			}
-			want, _ := wantProduct(a, b, nil, s)
+	for i, s := range gemmShapes() {
+		a, b := random32(1, s.Batch*s.I*s.K), random32(2, s.Batch*s.K*s.J)
+		for k := i % 7; k < len(a); k += 61 {
+			a[k] = odd[k%len(odd)]
+		}
+		for k := i % 5; k < len(b); k += 97 {
+			b[k] = odd[k%len(odd)]
+		}
+		want, _ := wantProduct(a, b, nil, s)
+		for _, e := range engines(t, 1) {
 			for k, got := range runGemm(t, e, a, b, nil, s) {
 				// a sum beyond float32 may be infinite, and NaN when both signs occur on the way
 				if math.Abs(want[k]) < 1e38 && got-got != 0 && s.K < 2 || want[k] != want[k] && got == got {
@@ -221,6 +221,8 @@ func TestGemmOfOddNumbers(t *testing.T) {
 				}
 			}
 		}
+	}
+	for _, e := range engines(t, 1) {
 		tiny := runGemm(t, e, []float32{1e-42, 1}, []float32{0.5, 1e-44}, nil, tc.GemmSpec{Batch: 1, I: 1, J: 1, K: 2})
 		if want := float32(1e-42)*0.5 + 1e-44; tiny[0] != want {
 			t.Errorf("%s: denormals: want %g, got %g", e.Kernels(), want, tiny[0])
@@ -238,19 +240,6 @@ func TestGemmKeepsNaN(t *testing.T) {
 		inf := runGemm(t, e, []float32{float32(math.Inf(1))}, []float32{0}, nil, tc.GemmSpec{Batch: 1, I: 1, J: 1, K: 1})
 		if inf[0] == inf[0] {
 			t.Errorf("%s: want Inf*0 = NaN, got %v", e.Kernels(), inf)
-		}
-	}
-}
-
-func TestGemmAllocatesNothing(t *testing.T) {
-	for _, threads := range []int{1, 2} {
-		e := New(threads)
-		e.spread = threads > 1
-		for _, s := range []tc.GemmSpec{{Batch: 1, I: 300, J: 100, K: 400, TransA: true}, {Batch: 1, I: 16, J: 100, K: 60, TransB: true}, {Batch: 9, I: 15, J: 15, K: 16}} {
-			a, b, d := denseOf(random32(1, s.Batch*s.I*s.K)), denseOf(random32(2, s.Batch*s.K*s.J)), tc.Zeros(tensor.Float32, s.Batch*s.I*s.J)
-			if got := testing.AllocsPerRun(50, func() { e.Gemm(d, a, b, nil, s) }); got >= 1 && e.Kernels() != Go {
-				t.Errorf("%d threads, %+v: want no allocation, got %v", threads, s, got)
-			}
 		}
 	}
 }

@@ -72,7 +72,7 @@ func (j *job) work() {
 		if from >= j.n {
 			return
 		}
-		to := min(j.n, from+max(j.grain, (j.n-from)/(2*j.workers)))
+		to := min(j.n, from+max(1, j.grain/8, (j.n-from)/(2*j.workers)))
 		if j.next.CompareAndSwap(int64(from), int64(to)) {
 			j.f(from, to)
 		}

@@ -46,7 +46,7 @@ type operands struct {
 
 // field reads a field of the tile.
 func field(c *build.Context, t reg.GPVirtual, at int) reg.GPVirtual {
-	r := c.GP64().(reg.GPVirtual)
+	r := c.GP64()
 	c.MOVQ(operand.Mem{Base: t, Disp: at}, r)
 	return r
 }
@@ -83,7 +83,7 @@ func loadOperands(c *build.Context) operands {
 	o.a, o.aRow, o.aStep = field(c, o.t, tileA), field(c, o.t, tileARow), field(c, o.t, tileAStep)
 	o.b, o.bStep, o.k = field(c, o.t, tileB), field(c, o.t, tileBStep), field(c, o.t, tileK)
 	for _, r := range []*reg.GPVirtual{&o.aRow3, &o.aRow5, &o.aRow7, &o.high} {
-		*r = c.GP64().(reg.GPVirtual)
+		*r = c.GP64()
 	}
 	c.LEAQ(operand.Mem{Base: o.aRow, Index: o.aRow, Scale: 2}, o.aRow3)
 	c.LEAQ(operand.Mem{Base: o.aRow, Index: o.aRow, Scale: 4}, o.aRow5)

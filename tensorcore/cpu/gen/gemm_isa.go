@@ -91,14 +91,6 @@ func (s isa) fma(c *build.Context, x, y, sum reg.VecVirtual) {
 	}
 }
 
-func (s isa) add(c *build.Context, x, sum reg.VecVirtual) {
-	if s.element == 4 {
-		c.VADDPS(x, sum, sum)
-	} else {
-		c.VADDPD(x, sum, sum)
-	}
-}
-
 // relu keeps a NaN: of two operands of which one is a NaN, max gives this one.
 func (s isa) relu(c *build.Context, zero, x reg.VecVirtual) {
 	if s.element == 4 {

@@ -21,7 +21,7 @@ func transpose8(c *build.Context) {
 	row[0] = get("src")
 	step, rows := get("srcStep"), get("rows")
 	for i := 1; i < 8; i++ {
-		row[i] = c.GP64().(reg.GPVirtual)
+		row[i] = c.GP64()
 		c.MOVQ(row[i-1], row[i])
 		c.ADDQ(step, row[i])
 		c.CMPQ(rows, operand.Imm(uint64(i)))
@@ -77,7 +77,7 @@ func packRuns(c *build.Context) {
 	get := func(name string) reg.GPVirtual { return c.Load(c.Param(name), c.GP64()).(reg.GPVirtual) }
 	dst, ds, src, ss, n, pieces := get("dst"), get("dstStep"), get("src"), get("srcStep"), get("n"), get("pieces")
 	c.SHLQ(operand.Imm(5), pieces)
-	x, y, at := c.YMM(), c.YMM(), c.GP64().(reg.GPVirtual)
+	x, y, at := c.YMM(), c.YMM(), c.GP64()
 	c.CMPQ(pieces, operand.Imm(64))
 	c.JE(operand.LabelRef("two"))
 	c.Label("row")
