@@ -46,7 +46,7 @@ func TestKafkaAssignSettings(t *testing.T) {
 	group := func(c *KafkaConfig) { c.Assign, c.Group, c.Until, c.SessionSeconds = assignGroup, "g", "", 45 }
 	for want, change := range map[string]func(*KafkaConfig){
 		"": group,
-		"assign: want one of , all, group, static, got \"some\"": func(c *KafkaConfig) { c.Assign = "some" },
+		"assign: want one of all, group, static, got \"some\"": func(c *KafkaConfig) { c.Assign = "some" },
 		"partitions: want at least one beside assign: static":    func(c *KafkaConfig) { c.Assign = assignStatic },
 		"partitions: want assign: static beside them":            func(c *KafkaConfig) { c.Partitions = []int{1} },
 		"partitions: want each partition once, got 1":            func(c *KafkaConfig) { c.Assign, c.Partitions = assignStatic, []int{1, 1} },
