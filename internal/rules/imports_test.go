@@ -33,8 +33,9 @@ var may = map[string][]string{
 	"examples":    {"*"},
 
 	// packages with a rule of their own
-	"internal/kafkaconn":  {"check", "internal", "franz-go"},
-	"internal/vfs/bucket": {"internal", "gocloud"},
+	"internal/kafkaconn":           {"check", "internal", "franz-go"},
+	"internal/vfs/bucket":          {"internal", "gocloud"},
+	"internal/vfs/bucket/inmemory": {"internal", "gocloud"},
 }
 
 // outside names the dependencies that only some rooms may see.
