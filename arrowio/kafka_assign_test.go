@@ -47,17 +47,17 @@ func TestKafkaAssignSettings(t *testing.T) {
 	for want, change := range map[string]func(*KafkaConfig){
 		"": group,
 		"assign: want one of all, group, static, got \"some\"": func(c *KafkaConfig) { c.Assign = "some" },
-		"partitions: want at least one beside assign: static":    func(c *KafkaConfig) { c.Assign = assignStatic },
-		"partitions: want assign: static beside them":            func(c *KafkaConfig) { c.Partitions = []int{1} },
-		"partitions: want each partition once, got 1":            func(c *KafkaConfig) { c.Assign, c.Partitions = assignStatic, []int{1, 1} },
-		"partitions: want 0 to 2147483647, got -1":               func(c *KafkaConfig) { c.Assign, c.Partitions = assignStatic, []int{-1} },
-		"member: want assign: group beside it":                   func(c *KafkaConfig) { c.Member = "m" },
-		"group: want the group that shares the partitions":       func(c *KafkaConfig) { group(c); c.Group = "" },
-		"until: want none beside assign: group":                  func(c *KafkaConfig) { group(c); c.Until = untilEnd },
-		"merge: want none beside assign: group":                  func(c *KafkaConfig) { group(c); c.Merge = mergeTimestamp },
-		"start: want earliest, latest or a time beside":          func(c *KafkaConfig) { group(c); c.Start = startCommitted },
-		"brokers: want brokers that outlive this process":        func(c *KafkaConfig) { group(c); c.Brokers = []string{flow.EmbeddedBroker} },
-		"session_seconds: want 1 to 1800, got 0":                 func(c *KafkaConfig) { group(c); c.SessionSeconds = 0 },
+		"partitions: want at least one beside assign: static":  func(c *KafkaConfig) { c.Assign = assignStatic },
+		"partitions: want assign: static beside them":          func(c *KafkaConfig) { c.Partitions = []int{1} },
+		"partitions: want each partition once, got 1":          func(c *KafkaConfig) { c.Assign, c.Partitions = assignStatic, []int{1, 1} },
+		"partitions: want 0 to 2147483647, got -1":             func(c *KafkaConfig) { c.Assign, c.Partitions = assignStatic, []int{-1} },
+		"member: want assign: group beside it":                 func(c *KafkaConfig) { c.Member = "m" },
+		"group: want the group that shares the partitions":     func(c *KafkaConfig) { group(c); c.Group = "" },
+		"until: want none beside assign: group":                func(c *KafkaConfig) { group(c); c.Until = untilEnd },
+		"merge: want none beside assign: group":                func(c *KafkaConfig) { group(c); c.Merge = mergeTimestamp },
+		"start: want earliest, latest or a time beside":        func(c *KafkaConfig) { group(c); c.Start = startCommitted },
+		"brokers: want brokers that outlive this process":      func(c *KafkaConfig) { group(c); c.Brokers = []string{flow.EmbeddedBroker} },
+		"session_seconds: want 1 to 1800, got 0":               func(c *KafkaConfig) { group(c); c.SessionSeconds = 0 },
 	} {
 		c := kafkaConfig([]string{"127.0.0.1:1"}, "x")
 		change(&c)
