@@ -155,7 +155,7 @@ func TestRowsGoOnWhileACheckpointIsWritten(t *testing.T) {
 	}
 }
 
-// stuckDisk takes three seconds for each block of a part.
+// stuckDisk takes six seconds for each block of a part.
 type stuckDisk struct {
 	quick
 	stuck chan struct{}
@@ -169,7 +169,7 @@ type stuckFile struct {
 
 func (f stuckFile) Write(b []byte) (int, error) {
 	f.d.once.Do(func() { close(f.d.stuck) })
-	time.Sleep(3 * time.Second) // as slow as a bad line: each block takes long, none is refused
+	time.Sleep(6 * time.Second) // as slow as a bad line: each block takes long, none is refused
 	return f.File.Write(b)
 }
 
@@ -198,7 +198,7 @@ func TestAStopIsBounded(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("want it stopped, got %v", err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(11 * time.Second): // two blocks take longer
 		t.Fatal("the run goes on after it was stopped")
 	}
 }

@@ -219,8 +219,11 @@ func TestDrillFindsBrokenPlugIns(t *testing.T) {
 		t.Skip("runs and kills processes; not in -short")
 	}
 	t.Parallel()
-	find := func(operator, sink string) (found difference) {
+	once := func(operator, sink string) (found difference) {
 		rep, code, log := drillProcess(t, fmt.Sprintf(brokenDrill, operator, sink), "--faults", "kill,kill_recovery,stop")
+		if code == 0 {
+			return found
+		}
 		if code != 1 || rep.Failed == 0 || !strings.Contains(log, "faults were not survived") {
 			t.Fatalf("%s, %s: want exit code 1 and a fault, got %d: %+v\n%s", operator, sink, code, rep, log)
 		}
@@ -232,10 +235,19 @@ func TestDrillFindsBrokenPlugIns(t *testing.T) {
 		}
 		return found
 	}
-	if d := find("filter: {where: 'true'}", "early"); d.Duplicated == 0 || d.Lost != 0 {
+	// where the kills fall is chance: a drill may meet no row between its writing and its checkpoint
+	find := func(operator, sink string, enough func(difference) bool) (d difference) {
+		for range 4 {
+			if d = once(operator, sink); enough(d) {
+				break
+			}
+		}
+		return d
+	}
+	if d := find("filter: {where: 'true'}", "early", func(d difference) bool { return d.Duplicated > 0 }); d.Duplicated == 0 || d.Lost != 0 {
 		t.Errorf("a sink that publishes when it writes: want duplicated rows, got %+v", d)
 	}
-	if d := find("forgetful", "parquet"); d.Changed == 0 || d.Lost != 0 || d.Duplicated != 0 {
+	if d := find("forgetful", "parquet", func(d difference) bool { return d.Changed > 0 }); d.Changed == 0 || d.Lost != 0 || d.Duplicated != 0 {
 		t.Errorf("an operator that forgets its state: want changed rows, got %+v", d)
 	}
 }
