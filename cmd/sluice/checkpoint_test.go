@@ -292,4 +292,6 @@ func TestCheckpointArguments(t *testing.T) {
 	} {
 		refused(t, flow.ErrConfig, words, append([]string{"checkpoint"}, args...)...)
 	}
+	refused(t, flow.ErrConfig, "accepts at most 1 arg(s), received 2; see `sluice run --help`", "run", "a.yaml", "b.yaml")
+	refused(t, flow.ErrConfig, "see `sluice inspect --help`", "inspect")
 }

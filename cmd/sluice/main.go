@@ -43,7 +43,24 @@ func root() *cobra.Command {
 		return flow.Configf("%v; see `%s --help`", err, c.CommandPath())
 	})
 	cmd.AddCommand(runCmd(), lintCmd(), listCmd(), inspectCmd(), queryCmd(), createCmd(), experimentCmd(), benchCmd(), drillCmd(), checkpointCmd())
+	classifyArgs(cmd)
 	return cmd
+}
+
+// classifyArgs gives what cobra says of wrong arguments the class of a mistake of the user.
+func classifyArgs(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		if check := sub.Args; check != nil {
+			sub.Args = func(c *cobra.Command, args []string) error {
+				err := check(c, args)
+				if err == nil || errors.Is(err, flow.ErrConfig) {
+					return err
+				}
+				return flow.Configf("%v; see `%s --help`", err, c.CommandPath())
+			}
+		}
+		classifyArgs(sub)
+	}
 }
 
 const signalled = 130 // by a signal
